@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,18 +34,20 @@ type Location struct {
 	Path   string // with a leading slash: path in the system, else in the innermost container
 }
 
-// Fact is one fact as read back from its line.
+// Fact is one fact as read back from its line. It keeps the line and where the attributes stand in it: facts are many, and few of
+// their attributes are asked for.
 type Fact struct {
 	Kind     *Kind
 	Observer string
 	Location
 	Excerpt *Excerpt
 
-	line   string
-	values []any // by index of Kind.Fields; nil is absent; bool, int64, string, []string
+	line string
+	at   []uint32 // by index of Kind.Fields: where the value begins in line; 0 is absent
 }
 
-// Get returns an attribute, or false where it is absent or no attribute of the kind. The names of Place are answered too.
+// Get returns an attribute as bool, int64, string or []string, or false where it is absent or no attribute of the kind. The names of
+// Place are answered too.
 func (f *Fact) Get(name string) (any, bool) {
 	switch name {
 	case "path":
@@ -55,10 +56,20 @@ func (f *Fact) Get(name string) (any, bool) {
 		return f.System, true
 	}
 	i, ok := f.Kind.position(name)
-	if !ok || f.values[i] == nil {
+	if !ok || f.at[i] == 0 {
 		return nil, false
 	}
-	return f.values[i], true
+	s := scanner{in: f.line, pos: int(f.at[i])}
+	switch f.Kind.Fields[i].Type {
+	case Bool:
+		return s.eat("true"), true
+	case Int:
+		return s.integer(), true
+	case String:
+		return s.text(), true
+	default:
+		return s.strings(), true
+	}
 }
 
 // Line returns the fact as its line of canonical JSON, without the newline.
@@ -66,13 +77,25 @@ func (f *Fact) Line() string { return f.line }
 
 // KeyString joins the values of the kind's key, in order; absent ones are empty. It is what Find looks up.
 func (f *Fact) KeyString() string {
+	if len(f.Kind.Key) == 1 {
+		return f.keyPart(f.Kind.Key[0])
+	}
 	parts := make([]string, len(f.Kind.Key))
 	for i, name := range f.Kind.Key {
-		if v, ok := f.Get(name); ok {
-			parts[i] = fmt.Sprint(v)
-		}
+		parts[i] = f.keyPart(name)
 	}
 	return JoinKey(parts...)
+}
+
+func (f *Fact) keyPart(name string) string {
+	v, ok := f.Get(name)
+	if !ok {
+		return ""
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return fmt.Sprint(v)
 }
 
 // JoinKey makes the string that Set.Find takes of the values of a key.
@@ -94,31 +117,31 @@ func EncodeAttrs(observer string, at Location, attrs []byte, e *Excerpt) string 
 		b = appendExcerpt(b, e)
 	}
 	b = append(b, `,"node":`...)
-	b = appendString(b, at.Node)
+	b = AppendString(b, at.Node)
 	b = append(b, `,"observer":`...)
-	b = appendString(b, observer)
+	b = AppendString(b, observer)
 	if at.Path != "" {
 		b = append(b, `,"path":`...)
-		b = appendString(b, at.Path)
+		b = AppendString(b, at.Path)
 	}
 	if at.System != "" {
 		b = append(b, `,"system":`...)
-		b = appendString(b, at.System)
+		b = AppendString(b, at.System)
 	}
 	return string(append(b, '}'))
 }
 
 func appendExcerpt(b []byte, e *Excerpt) []byte {
 	b = append(b, `{"length":`...)
-	b = appendInt(b, e.Length)
+	b = AppendInt(b, e.Length)
 	if e.Line > 0 {
 		b = append(b, `,"line":`...)
-		b = appendInt(b, e.Line)
+		b = AppendInt(b, e.Line)
 	}
 	b = append(b, `,"offset":`...)
-	b = appendInt(b, e.Offset)
+	b = AppendInt(b, e.Offset)
 	b = append(b, `,"text":`...)
-	b = appendString(b, e.Text)
+	b = AppendString(b, e.Text)
 	return append(b, '}')
 }
 
@@ -126,22 +149,37 @@ func appendExcerpt(b []byte, e *Excerpt) []byte {
 func AttrsJSON(attrs any) []byte {
 	k := KindOf(attrs)
 	v := reflect.ValueOf(attrs)
-	b := append(make([]byte, 0, 256), '{')
+	b := append(make([]byte, 0, 512), '{')
 	for i := range k.Fields {
 		f := &k.Fields[i]
-		x := v.Field(f.index).Interface()
-		if o, ok := x.(optional); ok {
-			var known bool
-			if x, known = o.attribute(); !known {
+		x := v.Field(f.index)
+		if f.Optional {
+			if !x.Field(optKnown).Bool() {
 				continue
 			}
+			x = x.Field(optValue)
 		}
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = appendString(b, f.Name)
-		b = append(b, ':')
-		b = appendValue(b, x)
+		b = append(b, f.member...)
+		switch f.Type {
+		case Bool:
+			b = strconv.AppendBool(b, x.Bool())
+		case Int:
+			b = AppendInt(b, x.Int())
+		case String:
+			b = AppendString(b, x.String())
+		case Strings:
+			b = append(b, '[')
+			for n := range x.Len() {
+				if n > 0 {
+					b = append(b, ',')
+				}
+				b = AppendString(b, x.Index(n).String())
+			}
+			b = append(b, ']')
+		}
 	}
 	return append(b, '}')
 }
@@ -165,16 +203,16 @@ func appendValue(b []byte, x any) []byte {
 	case bool:
 		return strconv.AppendBool(b, x)
 	case int64:
-		return appendInt(b, x)
+		return AppendInt(b, x)
 	case string:
-		return appendString(b, x)
+		return AppendString(b, x)
 	case []string:
 		b = append(b, '[')
 		for i, s := range x {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, s)
+			b = AppendString(b, s)
 		}
 		return append(b, ']')
 	}
@@ -183,7 +221,8 @@ func appendValue(b []byte, x any) []byte {
 
 const maxExact = 1 << 53 // the largest integer up to which every integer is exact in RFC 8785's numbers
 
-func appendInt(b []byte, n int64) []byte {
+// AppendInt appends an integer as canonical JSON: beyond 2^53 as a string of its digits, since RFC 8785 would round it.
+func AppendInt(b []byte, n int64) []byte {
 	if n > maxExact || n < -maxExact {
 		b = append(b, '"')
 		b = strconv.AppendInt(b, n, 10)
@@ -192,8 +231,10 @@ func appendInt(b []byte, n int64) []byte {
 	return strconv.AppendInt(b, n, 10)
 }
 
-// appendString writes s as RFC 8785 section 3.2.2.2 demands.
-func appendString(b []byte, s string) []byte {
+const lowerHex = "0123456789abcdef"
+
+// AppendString appends s as RFC 8785 section 3.2.2.2 demands; what is not UTF-8 becomes U+FFFD.
+func AppendString(b []byte, s string) []byte {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	b = append(b, '"')
 	start := 0
@@ -218,7 +259,7 @@ func appendString(b []byte, s string) []byte {
 		case '\t':
 			b = append(b, '\\', 't')
 		default:
-			b = append(b, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+			b = append(b, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15])
 		}
 	}
 	b = append(b, s[start:]...)
@@ -228,108 +269,73 @@ func appendString(b []byte, s string) []byte {
 // Parse reads a line that Encode wrote. It is strict: what parses encodes to the same bytes. Attributes that the kind
 // does not know (a newer program wrote them) are kept in the line and otherwise passed over.
 func Parse(kind *Kind, line string) (*Fact, error) {
-	f := &Fact{Kind: kind, line: line, values: make([]any, len(kind.Fields))}
-	s := &scanner{in: line}
-	s.object(func(name string) {
-		switch name {
-		case "attrs":
-			s.object(func(attr string) {
-				v := s.value()
-				if i, ok := kind.position(attr); ok {
-					f.values[i] = s.typed(attr, kind.Fields[i].Type, v)
-				}
-			})
-		case "excerpt":
-			f.Excerpt = s.excerpt()
-		case "node":
-			f.Node = s.str()
-		case "observer":
-			f.Observer = s.str()
-		case "path":
-			f.Path = s.str()
-		case "system":
-			f.System = s.str()
-		default:
-			s.fail("unknown member %q", name)
-		}
-	})
-	if s.err == nil && s.pos != len(line) {
-		s.fail("data after the object")
-	}
-	if s.err == nil && (f.Node == "" || f.Observer == "") {
-		s.fail("node or observer is missing")
-	}
-	for i := range kind.Fields {
-		if s.err == nil && f.values[i] == nil && !kind.Fields[i].Optional {
-			s.fail("attribute %q is missing", kind.Fields[i].Name)
-		}
-	}
-	if s.err != nil {
-		return nil, fmt.Errorf("reading a fact of kind %q at byte %d: %w", kind.Name, s.pos, s.err)
+	f := &Fact{}
+	if err := f.parse(kind, line, make([]uint32, len(kind.Fields))); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
-// compareFacts orders lines of one kind: by address, then place in the bytes, then the line itself.
-func compareFacts(a, b keyedLine) int {
-	if c := strings.Compare(a.node, b.node); c != 0 {
-		return c
-	}
-	if a.offset != b.offset {
-		if a.offset < b.offset {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(a.line, b.line)
-}
-
-type keyedLine struct {
-	node   string
-	offset int64
-	line   string
-}
-
-// SortLines sorts lines of one kind as a dossier keeps them and drops repeated ones.
-func SortLines(lines []string) ([]string, error) {
-	keyed := make([]keyedLine, len(lines))
-	for i, l := range lines {
-		k, err := keyOf(l)
-		if err != nil {
-			return nil, err
-		}
-		keyed[i] = k
-	}
-	slices.SortFunc(keyed, compareFacts)
-	out := lines[:0]
-	for i, k := range keyed {
-		if i == 0 || k.line != keyed[i-1].line {
-			out = append(out, k.line)
-		}
-	}
-	return out, nil
-}
-
-// keyOf reads what a line is sorted by.
-func keyOf(line string) (keyedLine, error) {
-	k := keyedLine{line: line, offset: -1}
-	s := &scanner{in: line}
-	s.object(func(name string) {
+// parse is Parse into f; at has a zero for each field of the kind.
+func (f *Fact) parse(kind *Kind, line string, at []uint32) error {
+	*f = Fact{Kind: kind, line: line, at: at}
+	s := scanner{in: line}
+	s.canonicalText()
+	attrs := false
+	for m, name := s.first(); name != ""; name = s.next(&m) {
 		switch name {
-		case "node":
-			k.node = s.str()
-		case "excerpt":
-			k.offset = s.excerpt().Offset
 		case "attrs":
-			s.object(func(string) { s.value() })
+			attrs = true
+			f.parseAttrs(&s)
+		case "excerpt":
+			f.Excerpt = s.excerpt()
+		case "node":
+			f.Node = s.some(name)
+		case "observer":
+			f.Observer = s.some(name)
+		case "path":
+			f.Path = s.some(name)
+		case "system":
+			f.System = s.some(name)
 		default:
-			s.value()
+			s.fail("unknown member %q", name)
 		}
-	})
-	if s.err != nil {
-		return k, fmt.Errorf("reading a fact at byte %d: %w", s.pos, s.err)
 	}
-	return k, nil
+	if s.err == nil && s.pos != len(line) {
+		s.fail("data after the object")
+	}
+	if f.Node == "" || f.Observer == "" || !attrs {
+		s.fail("attrs, node or observer is missing")
+	}
+	if s.err != nil {
+		return fmt.Errorf("reading a fact of kind %q at byte %d: %w", kind.Name, s.pos, s.err)
+	}
+	return nil
+}
+
+// parseAttrs notes where the attributes stand that the kind knows, and that each is of its type.
+func (f *Fact) parseAttrs(s *scanner) {
+	fields := f.Kind.Fields
+	i := 0 // both the line's members and the fields are in order
+	for m, name := s.first(); name != ""; name = s.next(&m) {
+		for ; i < len(fields) && fields[i].Name < name; i++ {
+			if !fields[i].Optional {
+				s.fail("attribute %q is missing", fields[i].Name)
+			}
+		}
+		if i == len(fields) || fields[i].Name != name {
+			s.skip("")
+			continue
+		}
+		f.at[i] = uint32(s.pos)
+		s.skip(fields[i].Type)
+		i++
+	}
+	for ; i < len(fields); i++ {
+		if !fields[i].Optional {
+			s.fail("attribute %q is missing", fields[i].Name)
+		}
+	}
 }
 
 // Text cuts bytes for an excerpt: at most MaxExcerpt bytes of b, escaped.

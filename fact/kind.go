@@ -27,7 +27,8 @@ type Field struct {
 	Optional bool // may be absent in a fact
 	Identity bool // could tell who the vendor is: readers see it, tests cannot
 
-	index int // of the struct's field
+	index  int    // of the struct's field
+	member string // the name as it stands in a line: "name":
 }
 
 // Kind describes a kind of facts.
@@ -138,7 +139,7 @@ func describe(d definition) *Kind {
 			continue
 		}
 		f := Field{
-			Name: name, Doc: sf.Tag.Get("doc"), index: i,
+			Name: name, Doc: sf.Tag.Get("doc"), index: i, member: `"` + name + `":`,
 			Identity: slices.Contains(strings.Split(options, ","), "identity"),
 		}
 		zero := reflect.Zero(sf.Type).Interface()

@@ -48,11 +48,11 @@ type File struct {
 	Setuid        Opt[bool]     `fact:"setuid" doc:"runs with its owner's rights: a regular file with the bit and an execute bit"`
 	Setgid        Opt[bool]     `fact:"setgid" doc:"runs with its group's rights: a regular file with the bit and group execute"`
 	Sticky        Opt[bool]     `fact:"sticky" doc:"only owners may remove from this directory"`
-	WorldReadable Opt[bool]     `fact:"world_readable" doc:"others may read"`
+	WorldReadable Opt[bool]     `fact:"world_readable" doc:"others may read; never true of a symbolic link"`
 	WorldWritable Opt[bool]     `fact:"world_writable" doc:"others may write; never true of a symbolic link, whose own bits mean nothing"`
 	GroupWritable Opt[bool]     `fact:"group_writable" doc:"the group may write; never true of a symbolic link"`
 	Executable    Opt[bool]     `fact:"executable" doc:"a regular file with an execute bit"`
-	Capabilities  Opt[[]string] `fact:"capabilities" doc:"file capabilities of security.capability, lower case, sorted, as cap_net_raw; empty where there are none; absent where the container cannot carry them"`
+	Capabilities  Opt[[]string] `fact:"capabilities" doc:"file capabilities of security.capability, permitted or inheritable, lower case, sorted, as cap_net_raw; empty where there are none; absent where the container cannot carry them"`
 	Size          Opt[int64]    `fact:"size" doc:"bytes"`
 	Digest        Opt[string]   `fact:"digest" doc:"SHA-256 of the bytes, hexadecimal"`
 	Target        Opt[string]   `fact:"target" doc:"of a symbolic link"`
@@ -105,19 +105,19 @@ type ELF struct {
 	Bits      int64         `fact:"bits" doc:"32 or 64"`
 	Dynamic   bool          `fact:"dynamic" doc:"has a dynamic section"`
 	Interp    Opt[string]   `fact:"interpreter" doc:"program interpreter"`
-	Needed    []string      `fact:"needed" doc:"libraries, in order"`
+	Needed    Opt[[]string] `fact:"needed" doc:"libraries, in order; empty where there are none"`
 	SOName    Opt[string]   `fact:"soname" doc:"own library name"`
-	NX        Opt[bool]     `fact:"nx" doc:"the stack is not executable (PT_GNU_STACK without PF_X); a missing header means executable on most architectures"`
+	NX        Opt[bool]     `fact:"nx" doc:"the stack is not executable (PT_GNU_STACK without PF_X); without that header what the architecture does, absent where that depends on the kernel"`
 	PIE       Opt[bool]     `fact:"pie" doc:"position independent executable; absent for what is no executable"`
 	RELRO     Opt[string]   `fact:"relro" doc:"none, partial, full"`
-	Canary    Opt[bool]     `fact:"canary" doc:"refers to the stack protector; absent where symbols that could tell were stripped"`
-	Fortify   Opt[bool]     `fact:"fortify" doc:"calls at least one checked variant (__memcpy_chk); absent where imports cannot be read or nothing that could be checked is called"`
+	Canary    Opt[bool]     `fact:"canary" doc:"refers to the stack protector; absent where symbols that could tell were stripped, and for Go and Rust, whose compilers have none, unless it does"`
+	Fortify   Opt[bool]     `fact:"fortify" doc:"calls at least one checked variant (__memcpy_chk); absent where imports cannot be read, nothing that could be checked is called, or the C library has no such variants (musl)"`
 	Unchecked Opt[[]string] `fact:"unchecked" doc:"imported functions that have a checked variant and are called without it, sorted"`
 	RPath     Opt[string]   `fact:"rpath" doc:"DT_RPATH or DT_RUNPATH"`
 	TextRel   Opt[bool]     `fact:"textrel" doc:"needs relocations in code (DT_TEXTREL)"`
 	RWX       bool          `fact:"rwx" doc:"a loaded segment is both writable and executable"`
 	CET       Opt[bool]     `fact:"cet" doc:"GNU property: indirect branch tracking and shadow stack (x86), BTI (aarch64)"`
-	Stripped  bool          `fact:"stripped" doc:"has no symbol table beside the dynamic one"`
+	Stripped  Opt[bool]     `fact:"stripped" doc:"has no symbol table beside the dynamic one"`
 	BuildID   Opt[string]   `fact:"build_id" doc:"GNU build id, hexadecimal"`
 	Language  Opt[string]   `fact:"language" doc:"go, rust, where recognised by sections or notes; absent else"`
 }

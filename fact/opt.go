@@ -13,13 +13,14 @@ func Known[T bool | int64 | string | []string](v T) Opt[T] { return Opt[T]{v, tr
 // Get returns the attribute and whether it is present.
 func (o Opt[T]) Get() (T, bool) { return o.value, o.known }
 
-// attribute gives the value to code that works by reflection.
-func (o Opt[T]) attribute() (any, bool) { return o.value, o.known }
-
 // zero gives a value of the attribute's type, which tells that type by reflection.
 func (o Opt[T]) zero() any { var v T; return v }
 
-type optional interface {
-	attribute() (any, bool)
-	zero() any
-}
+// optional tells an Opt from other types by reflection.
+type optional interface{ zero() any }
+
+// The fields of an Opt by their index, for reflection.
+const (
+	optValue = iota
+	optKnown
+)

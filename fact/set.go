@@ -7,7 +7,7 @@ import (
 )
 
 // Set holds the facts of one release, by kind, sorted. It is filled once, with Put, and then only read; reading is
-// safe for concurrent use.
+// safe for concurrent use. Lines are parsed when they are first asked for.
 type Set struct {
 	kinds map[string]*lines
 }
@@ -16,10 +16,13 @@ type lines struct {
 	kind  *Kind
 	lines []string
 
-	once  sync.Once
-	facts []*Fact
-	index map[string][]int32 // by system and key
-	err   error
+	loaded sync.Once
+	facts  []Fact // as many as could be read before err
+	err    error
+
+	indexed sync.Once
+	first   map[string]int32 // by key: the first fact
+	next    []int32          // the next fact of the same key; 0 after the last
 }
 
 // NewSet returns an empty set.
@@ -54,8 +57,8 @@ func (s *Set) All(kind string) iter.Seq2[*Fact, error] {
 			return
 		}
 		l.load()
-		for _, f := range l.facts {
-			if !yield(f, nil) {
+		for i := range l.facts {
+			if !yield(&l.facts[i], nil) {
 				return
 			}
 		}
@@ -71,29 +74,43 @@ func (s *Set) Find(kind, system, key string) ([]*Fact, error) {
 	if l == nil {
 		return nil, nil
 	}
-	l.load()
+	l.index()
 	var found []*Fact
-	for _, i := range l.index[key] {
-		if f := l.facts[i]; system == "" || f.System == system {
+	for i, ok := l.first[key]; ok; ok = i != 0 {
+		if f := &l.facts[i]; system == "" || f.System == system {
 			found = append(found, f)
 		}
+		i = l.next[i]
 	}
 	return found, l.err
 }
 
+// load parses the lines into two blocks of memory: a fact by itself would be many small ones.
 func (l *lines) load() {
-	l.once.Do(func() {
-		l.facts = make([]*Fact, 0, len(l.lines))
-		l.index = map[string][]int32{}
-		for n, line := range l.lines {
-			f, err := Parse(l.kind, line)
-			if err != nil {
-				l.err = fmt.Errorf("line %d: %w", n+1, err)
-				return
+	l.loaded.Do(func() {
+		n := len(l.kind.Fields)
+		facts, at := make([]Fact, len(l.lines)), make([]uint32, n*len(l.lines))
+		for i, line := range l.lines {
+			if err := facts[i].parse(l.kind, line, at[i*n:(i+1)*n:(i+1)*n]); err != nil {
+				l.err = fmt.Errorf("line %d: %w", i+1, err)
+				facts = facts[:i]
+				break
 			}
-			key := f.KeyString()
-			l.index[key] = append(l.index[key], int32(len(l.facts)))
-			l.facts = append(l.facts, f)
+		}
+		l.facts = facts
+	})
+}
+
+// index makes chains of the facts of each key, from the last to the first, so that a chain begins with its first.
+func (l *lines) index() {
+	l.load()
+	l.indexed.Do(func() {
+		l.first = make(map[string]int32, len(l.facts))
+		l.next = make([]int32, len(l.facts))
+		for i := len(l.facts) - 1; i >= 0; i-- {
+			key := l.facts[i].KeyString()
+			l.next[i] = l.first[key]
+			l.first[key] = int32(i)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package scheme
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -99,7 +98,7 @@ func (c *compiler) expr(n *strictyaml.Node, s scope, want *types.Type) *Expr {
 		c.errs.Add(n.At, "%v", err)
 		return nil
 	}
-	return &Expr{Text: text, program: program, checked: checked.NativeRep(), result: checked.OutputType()}
+	return &Expr{Text: text, at: n.At, program: program, checked: checked.NativeRep(), result: checked.OutputType()}
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -133,13 +132,7 @@ func (c *compiler) hint(message, text string, s scope) string {
 	return nearest(field, names)
 }
 
-func nearest(word string, candidates []string) string {
-	slices.Sort(candidates)
-	if best := strictyaml.Nearest(word, slices.Compact(candidates)); best != "" {
-		return fmt.Sprintf(" (did you mean %s?)", best)
-	}
-	return ""
-}
+func nearest(word string, candidates []string) string { return strictyaml.Suggest(word, candidates) }
 
 // itType returns the type of it for what a test goes over.
 func (c *compiler) itType(over string) (*types.Type, error) {

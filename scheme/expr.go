@@ -11,6 +11,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/probat-lab/probat/strictyaml"
 )
 
 var stringsType = reflect.TypeFor[[]string]()
@@ -25,6 +27,7 @@ var ErrCost = errors.New("the expression costs more than an evaluation may")
 // Expr is a compiled expression.
 type Expr struct {
 	Text    string
+	at      strictyaml.Place
 	program cel.Program
 	checked *ast.AST
 	result  *types.Type
@@ -179,20 +182,6 @@ func (e *Expr) reads(into map[string][]string) {
 			}
 		}
 	}))
-}
-
-// declared collects the fields of the declaration that an expression reads at its top: services of declaration.services.exists(…).
-func (e *Expr) declared() (names []string) {
-	ast.PreOrderVisit(e.checked.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.SelectKind {
-			return
-		}
-		s := x.AsSelect()
-		if s.Operand().Kind() == ast.IdentKind && s.Operand().AsIdent() == declarationName && !s.IsTestOnly() {
-			names = append(names, s.FieldName())
-		}
-	}))
-	return names
 }
 
 // sets collects the reference sets that an expression looks up.

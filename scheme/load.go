@@ -98,7 +98,7 @@ func (c *compiler) profile(n *strictyaml.Node, s *Scheme) Profile {
 func (c *compiler) requirement(n *strictyaml.Node, s *Scheme) Requirement {
 	r := c.record(n, "a requirement")
 	q := Requirement{
-		ID: c.id(r, "id"), Clause: r.Text("clause"), Title: r.Must("title"), TestCase: r.Text("test-case"), Text: r.Must("text"),
+		At: r.Start(), ID: c.id(r, "id"), Clause: r.Text("clause"), Title: r.Must("title"), TestCase: r.Text("test-case"), Text: r.Must("text"),
 		Link: r.Text("link"), Waits: r.Text("waits"), Answers: r.Texts("answers"),
 		Severity: strictyaml.Word(r, "severity", Medium, Low, Medium, High, Critical),
 	}
@@ -159,7 +159,7 @@ func (c *compiler) contradiction(n *strictyaml.Node) Contradiction {
 func (c *compiler) test(n *strictyaml.Node, q *Requirement, s *Scheme) Test {
 	r := c.record(n, "a test")
 	t := Test{
-		ID: c.id(r, "id"), Title: r.Must("title"), Over: r.Text("over"), Procedure: r.Text("procedure"), Evidence: r.Text("evidence"),
+		At: r.Start(), ID: c.id(r, "id"), Title: r.Must("title"), Over: r.Text("over"), Procedure: r.Text("procedure"), Evidence: r.Text("evidence"),
 		Means:    strictyaml.Word(r, "means", Artifact, Artifact, Live, Document, Person),
 		Strength: strictyaml.Word(r, "strength", "", Decisive, Indicative),
 		Severity: strictyaml.Word(r, "severity", q.Severity, Note, Low, Medium, High, Critical),

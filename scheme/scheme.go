@@ -2,6 +2,7 @@ package scheme
 
 import (
 	"github.com/probat-lab/probat/fact"
+	"github.com/probat-lab/probat/strictyaml"
 )
 
 // Scheme is a published set of requirements in one edition.
@@ -94,6 +95,9 @@ type Requirement struct {
 	// Answers are requirements of other schemes that this one answers, at least in part, as SCHEME/REQUIREMENT.
 	Answers []string
 	Tests   []Test
+
+	// At is where it stands in the scheme's file.
+	At strictyaml.Place
 }
 
 // Contradiction is a fact that cannot be if a requirement does not apply.
@@ -140,6 +144,9 @@ type Test struct {
 	Kinds []string
 	// Reads are the attributes that it reads, by kind, sorted.
 	Reads map[string][]string
+
+	// At is where it stands in the scheme's file.
+	At strictyaml.Place
 }
 
 // IsProcedure tells whether persons or drivers answer the test, in words.

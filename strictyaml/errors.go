@@ -53,11 +53,27 @@ func (e *ErrorList) Error() string {
 // Errors collects what is wrong while a file is read.
 type Errors struct {
 	file, what string
+	keys       []string
 	all        []Error
 }
 
-// NewErrors starts a collection for a file; what names it in messages, with its article: a declaration.
-func NewErrors(file, what string) *Errors { return &Errors{file: file, what: what} }
+// NewErrors starts a collection for a file; what names it in messages, with its article: a declaration. keys are those that such a
+// file begins with, for the reader of an empty one.
+func NewErrors(file, what string, keys ...string) *Errors {
+	return &Errors{file: file, what: what, keys: keys}
+}
+
+// beginning says how a file of this sort begins.
+func (l *Errors) beginning() string {
+	switch n := len(l.keys); n {
+	case 0:
+		return "has keys and values"
+	case 1:
+		return "starts with " + l.keys[0]
+	default:
+		return "starts with " + strings.Join(l.keys[:n-1], ", ") + " and " + l.keys[n-1]
+	}
+}
 
 // Add records an error. A zero place is the file's first character.
 func (l *Errors) Add(at Place, format string, args ...any) {

@@ -9,17 +9,17 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// A Node is a value with its place.
+// A Node is a value with its place. Which members mean something depends on Kind; the others are zero.
 type Node struct {
 	At      Place
 	Kind    Kind
 	Text    string // of a String; of a number or boolean as it was written
 	Bool    bool
 	Int     int64
-	List    []*Node
-	Entries []Entry
-	Quoted  bool // a String in quotes
-	Block   bool // a String that stands on the lines behind its key
+	List    []*Node // of a List
+	Entries []Entry // of a Mapping, in the file's order, each name once
+	Quoted  bool    // a String in quotes
+	Block   bool    // a String that stands on the lines behind its key: At is that of the | or >
 }
 
 // An Entry is a key of a mapping and its value.

@@ -17,10 +17,11 @@ import (
 const MaxSize = 1 << 20
 
 // Bounds for hostile input. The parser below takes time that grows with the square of the depth and of the keys in a
-// mapping, and a few hundred bytes of memory for each indicator character, so these are counted before it runs.
+// mapping, and a few hundred bytes of memory for each indicator character, so these are counted before it runs. A scheme of
+// 400 KB with 73 requirements and their tests needs about a tenth of the indicators and half of the depth.
 const (
-	maxIndicators = 1 << 18 // characters that can start a token
-	maxDepth      = 16      // mappings and lists inside each other
+	MaxIndicators = 1 << 18 // characters that can start a token, as Indicators counts them
+	MaxDepth      = 16      // mappings and lists inside each other
 	maxKeys       = 256     // in one mapping
 	maxNodes      = 1 << 18 // after aliases were expanded
 )
@@ -37,8 +38,8 @@ func Parse(data []byte, errs *Errors) *Node {
 		errs.Add(at, "byte that is no text: %s is UTF-8 without control characters", errs.what)
 		return nil
 	}
-	if n := indicators(string(data)); n > maxIndicators {
-		errs.Add(Place{}, "the file has %d punctuation characters; at most %d are read", n, maxIndicators)
+	if n := Indicators(string(data)); n > MaxIndicators {
+		errs.Add(Place{}, "the file has %d punctuation characters; at most %d are read", n, MaxIndicators)
 		return nil
 	}
 	file := parseTokens(string(data), errs)
@@ -59,7 +60,7 @@ func Parse(data []byte, errs *Errors) *Node {
 		root = n
 	}
 	if root == nil {
-		errs.Add(Place{}, "the file is empty: %s has keys and values", errs.what)
+		errs.Add(Place{}, "the file is empty: %s %s", errs.what, errs.beginning())
 		return nil
 	}
 	if c.nodes > maxNodes {
@@ -79,7 +80,7 @@ func parseTokens(data string, errs *Errors) (file *ast.File) {
 		}
 	}()
 	tokens := lexer.Tokenize(data)
-	if !boundTokens(tokens, errs) {
+	if !boundTokens(tokens, errs) || !oneDocument(tokens, errs) {
 		return nil
 	}
 	// Repeated keys are looked for by the converter, which finds all of them.
@@ -111,8 +112,9 @@ func invalidText(data []byte) (Place, bool) {
 	return Place{}, false
 }
 
-// indicators counts the characters that can make a token. What the lexer returns is at most about twice as long.
-func indicators(data string) int {
+// Indicators counts the characters that can make a token; Parse reads at most MaxIndicators. What the lexer returns is at most
+// about twice as long. Who writes a file for Parse asks it.
+func Indicators(data string) int {
 	n := 0
 	for i := range len(data) {
 		if strings.IndexByte("-?:,[]{}#&*!|>'\"%@`", data[i]) >= 0 {
@@ -165,13 +167,36 @@ func boundTokens(tokens token.Tokens, errs *Errors) bool {
 				columns, keys = append(columns, at.Column), append(keys, 0)
 			}
 		}
-		if false {
-			errs.Add(at, "more than %d lists and mappings inside each other", maxDepth)
+		if max(flow, 0)+len(columns) > MaxDepth {
+			errs.Add(at, "more than %d lists and mappings inside each other", MaxDepth)
 			return false
 		}
 		if len(keys) > 0 && keys[len(keys)-1] > maxKeys {
 			errs.Add(at, "more than %d keys in one mapping", maxKeys)
 			return false
+		}
+	}
+	return true
+}
+
+// oneDocument refuses what stands behind the end of the first document. The parser passes over what follows two markers, so that
+// a reader of the file would see what we do not.
+func oneDocument(tokens token.Tokens, errs *Errors) bool {
+	begun, closed := false, false
+	for _, t := range tokens {
+		switch t.Type {
+		case token.CommentType:
+		case token.DocumentHeaderType:
+			closed = closed || begun
+			begun = true
+		case token.DocumentEndType:
+			closed = closed || begun
+		default:
+			if closed {
+				errs.Add(Place{t.Position.Line, t.Position.Column}, "second document: %s is one document", errs.what)
+				return false
+			}
+			begun = true
 		}
 	}
 	return true

@@ -1,123 +1,156 @@
 package tree
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/probat-lab/probat/fact"
 )
 
-// entry is one line of a listing; its members stand in the order of RFC 8785.
-type entry struct {
-	Account *entryAccount `json:"account,omitempty"`
-	Address string        `json:"address"`
-	Decoded []entryStream `json:"decoded,omitempty"`
-	Digest  string        `json:"digest,omitempty"`
-	Format  string        `json:"format,omitempty"`
-	GID     *uint32       `json:"gid,omitempty"`
-	Links   string        `json:"links,omitempty"`
-	Major   *uint32       `json:"major,omitempty"`
-	Minor   *uint32       `json:"minor,omitempty"`
-	Mode    string        `json:"mode,omitempty"`
-	MTime   string        `json:"mtime,omitempty"`
-	Size    *int64        `json:"size,omitempty"`
-	Target  string        `json:"target,omitempty"`
-	Type    string        `json:"type"`
-	UID     *uint32       `json:"uid,omitempty"`
-	Xattrs  []entryXattr  `json:"xattrs,omitempty"`
-}
-
-type entryAccount struct {
-	Nodes      int64 `json:"nodes"`
-	Padding    int64 `json:"padding"`
-	Structure  int64 `json:"structure"`
-	Unobserved int64 `json:"unobserved"`
-}
-
-type entryStream struct {
-	Digest string `json:"digest,omitempty"`
-	Format string `json:"format,omitempty"`
-	Size   int64  `json:"size"`
-}
-
-type entryXattr struct {
-	Name  string `json:"name"`
-	Value string `json:"value"` // base64
-}
-
 // WriteListing writes the canonical listing of a sorted tree, or of what lies below a node: one line of canonical JSON
-// a node, in the tree's order. Addresses are full ones, or relative to that node.
+// (RFC 8785) a node, in the tree's order. Addresses are full ones, or relative to that node; integers beyond 2^53 are strings.
 func (t *Tree) WriteListing(w io.Writer, below ID) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	for i := range t.Nodes {
-		id := ID(i)
-		if below != None && (id == below || !t.descends(id, below)) {
-			continue
-		}
-		buf.Reset()
-		if err := enc.Encode(t.entry(id, below)); err != nil {
-			return fmt.Errorf("listing %q: %w", t.Address(id), err)
-		}
-		if _, err := w.Write(buf.Bytes()); err != nil {
+	first, end := ID(0), ID(len(t.Nodes))
+	if below != None {
+		first, end = below+1, t.end(below)
+	}
+	buf := bufio.NewWriterSize(w, 1<<16)
+	var line []byte
+	for id := first; id < end; id++ {
+		line = t.appendEntry(line[:0], id, below)
+		if _, err := buf.Write(append(line, '\n')); err != nil {
 			return err
 		}
 	}
-	return nil
+	return buf.Flush()
 }
 
-func (t *Tree) descends(id, ancestor ID) bool {
-	for ; id != None; id = t.Nodes[id].Parent {
-		if id == ancestor {
-			return true
+// end returns the first node behind those below id: in a sorted tree they stand together.
+func (t *Tree) end(id ID) ID {
+	end := id + 1
+	for int(end) < len(t.Nodes) && t.Nodes[end].Parent >= id {
+		end++
+	}
+	return end
+}
+
+// An object writes the members of a canonical JSON object, which must come in the order of their names.
+type object struct{ b []byte }
+
+func (o *object) name(name string) {
+	if c := o.b[len(o.b)-1]; c != '{' {
+		o.b = append(o.b, ',')
+	}
+	o.b = fact.AppendString(o.b, name)
+	o.b = append(o.b, ':')
+}
+
+// text writes a member unless it is empty.
+func (o *object) text(name, value string) {
+	if value != "" {
+		o.name(name)
+		o.b = fact.AppendString(o.b, value)
+	}
+}
+
+func (o *object) integer(name string, value int64) {
+	o.name(name)
+	o.b = fact.AppendInt(o.b, value)
+}
+
+// list writes a member of n objects unless there are none.
+func (o *object) list(name string, n int, item func(i int)) {
+	if n == 0 {
+		return
+	}
+	o.name(name)
+	o.b = append(o.b, '[')
+	for i := range n {
+		if i > 0 {
+			o.b = append(o.b, ',')
 		}
+		o.object(func() { item(i) })
 	}
-	return false
+	o.b = append(o.b, ']')
 }
 
-func (t *Tree) entry(id, below ID) *entry {
+func (o *object) object(members func()) {
+	o.b = append(o.b, '{')
+	members()
+	o.b = append(o.b, '}')
+}
+
+// appendEntry appends a node's line without the newline.
+func (t *Tree) appendEntry(b []byte, id, below ID) []byte {
 	n := &t.Nodes[id]
-	e := &entry{Address: t.join(id, below), Type: n.Type.String(), Format: n.Format, Target: n.Link, Links: n.Hardlink}
-	if n.Known {
-		e.Digest = n.Digest.String()
+	o := &object{b}
+	o.object(func() {
+		if a := n.Account; a != nil {
+			o.name("account")
+			o.object(func() {
+				o.integer("nodes", a.Nodes)
+				o.integer("padding", a.Padding)
+				o.integer("structure", a.Structure)
+				o.integer("unobserved", a.Unobserved)
+			})
+		}
+		o.name("address")
+		o.b = fact.AppendString(o.b, t.join(id, below))
+		o.list("decoded", len(n.Decoded), func(i int) {
+			s := &n.Decoded[i]
+			if s.Known {
+				o.text("digest", s.Digest.String())
+			}
+			o.text("format", s.Format)
+			o.integer("size", s.Size)
+		})
+		if n.Known {
+			o.text("digest", n.Digest.String())
+		}
+		o.text("format", n.Format)
+		n.appendMeta(o)
+	})
+	return o.b
+}
+
+// appendMeta writes what the container says of an entry, and its size.
+func (n *Node) appendMeta(o *object) {
+	if n.Has&HasOwner != 0 {
+		o.integer("gid", int64(n.GID))
 	}
-	if n.Type == File && n.Size >= 0 {
-		e.Size = &n.Size
+	o.text("links", n.Hardlink)
+	if n.Has&HasDevice != 0 {
+		o.integer("major", int64(n.Major))
+		o.integer("minor", int64(n.Minor))
 	}
 	if n.Has&HasMode != 0 {
-		e.Mode = fmt.Sprintf("%04o", n.Mode)
-	}
-	if n.Has&HasOwner != 0 {
-		e.UID, e.GID = &n.UID, &n.GID
+		o.text("mode", fmt.Sprintf("%04o", n.Mode))
 	}
 	if n.Has&HasTime != 0 {
-		e.MTime = FormatTime(n.Time, n.Nano)
+		o.text("mtime", FormatTime(n.Time, n.Nano))
 	}
-	if n.Has&HasDevice != 0 {
-		e.Major, e.Minor = &n.Major, &n.Minor
+	if n.Type == File && n.Size >= 0 {
+		o.integer("size", n.Size)
 	}
-	for _, s := range n.Decoded {
-		d := entryStream{Format: s.Format, Size: s.Size}
-		if s.Known {
-			d.Digest = s.Digest.String()
-		}
-		e.Decoded = append(e.Decoded, d)
+	o.text("target", n.Link)
+	o.text("type", n.Type.String())
+	if n.Has&HasOwner != 0 {
+		o.integer("uid", int64(n.UID))
 	}
-	for _, x := range n.Xattrs {
-		e.Xattrs = append(e.Xattrs, entryXattr{x.Name, base64.StdEncoding.EncodeToString(x.Value)})
-	}
-	if a := n.Account; a != nil {
-		e.Account = &entryAccount{a.Nodes, a.Padding, a.Structure, a.Unobserved}
-	}
-	return e
+	o.list("xattrs", len(n.Xattrs), func(i int) {
+		o.name("name")
+		o.b = fact.AppendString(o.b, n.Xattrs[i].Name)
+		o.name("value")
+		o.b = fact.AppendString(o.b, base64.StdEncoding.EncodeToString(n.Xattrs[i].Value))
+	})
 }
 
 // FormatTime writes a time as seconds since 1970 UTC, with nine digits after a point where it has a fraction: any
-// second that a file system can hold, years beyond 9999 too.
+// second that a file system can hold, years beyond 9999 too. The digits count on from the seconds, before 1970 too.
 func FormatTime(seconds int64, nano int32) string {
 	if nano == 0 {
 		return strconv.FormatInt(seconds, 10)

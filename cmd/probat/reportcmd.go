@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/probat-lab/probat/dossier"
+	"github.com/probat-lab/probat/evaluate"
+	"github.com/probat-lab/probat/report"
+)
+
+func (p *program) reportCommand() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "report DOSSIER",
+		Short: "Write a report of a dossier to standard output",
+		Long: `report writes what stands in a dossier in another form:
+  html   one self-contained file that needs no scripts
+  json   verdicts, tests and findings as one canonical JSON object
+  csv    one row a requirement: scheme, edition, requirement, clause, title, verdict, reason, and counts of distinct facts
+  sarif  SARIF 2.1.0: findings, for tools that read static analysis results
+  text   the summary that evaluate prints
+
+Exit codes: 0 written; 2 wrong usage, or no such dossier`,
+		Example: `  probat report router.dossier --format csv > router.csv`,
+		Args:    exact("DOSSIER"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			write, ok := map[string]func(io.Writer, *dossier.Contents) error{
+				"html": report.HTML, "json": report.JSON, "csv": report.CSV, "sarif": report.SARIF,
+				"text": func(w io.Writer, c *dossier.Contents) error { return report.Text(w, c, p.style()) },
+			}[format]
+			if !ok {
+				return usage("--format html, json, csv, sarif or text", "--format %q is not known", format)
+			}
+			c, err := dossier.Read(args[0])
+			if err != nil {
+				return err
+			}
+			return write(p.out, c)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "html, json, csv, sarif or text")
+	return c
+}
+
+func (p *program) dossierCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "dossier",
+		Short: "Look after dossiers",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "check DOSSIER",
+		Short: "Check every digest of a dossier, and judge it again",
+		Long: `check reads every file of a dossier, compares its digest with the one that is listed, refuses files that are not listed, and
+judges the facts again by the dossier's own schemes: the verdicts must be the same to the byte.
+
+Exit codes: 0 whole; 2 it is not, or is no dossier`,
+		Args: exact("DOSSIER"),
+		RunE: func(c *cobra.Command, args []string) error { return p.check(c.Context(), args[0]) },
+	})
+	return c
+}
+
+func (p *program) check(ctx context.Context, dir string) error {
+	c, err := dossier.Check(dir, []string{report.HTMLName})
+	if err != nil {
+		return &exitError{exitUsage, err, "it was changed or is damaged: take it from where it came, or evaluate again"}
+	}
+	again := *c
+	if err := evaluate.Judge(ctx, &again, evaluate.SchemesOf(c)); err != nil {
+		return err
+	}
+	same, err := dossier.SameOutcomes(c.Outcomes, again.Outcomes)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return &exitError{exitUsage, errors.New("judged again, the verdicts differ: they do not follow from the facts"), "probat judge " + quoteArg(dir) + " prints what follows"}
+	}
+	p.say("dossier %s is whole: %d files, %d facts, verdicts by %d schemes that are the same when judged again",
+		c.Digest, len(c.Manifest.Files)+1, countFacts(c), len(c.Outcomes))
+	return nil
+}
+
+func countFacts(c *dossier.Contents) (n int) {
+	for _, f := range c.Manifest.Facts {
+		n += f.Count
+	}
+	return n
+}
+
+// sameFolder tells whether two paths name one folder. A path that does not exist is no other's.
+func sameFolder(a, b string) (bool, error) {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := os.Stat(filepath.Clean(b))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(x, y), nil
+}

@@ -1,0 +1,19 @@
+#include <string.h>
+#include "edge.h"
+
+int edge_pair(FILE *f, char *key, size_t nkey, char *value, size_t nvalue)
+{
+	char line[256];
+	while (fgets(line, sizeof line, f)) {
+		char *eq = strchr(line, '=');
+		if (line[0] == '#' || !eq)
+			continue;
+		line[strcspn(line, "\n")] = 0;
+		*eq = 0;
+		line[strcspn(line, " ")] = 0;
+		snprintf(key, nkey, "%s", line);
+		snprintf(value, nvalue, "%s", eq + 1 + strspn(eq + 1, " "));
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,123 @@
+package observe
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/probat-lab/probat/fact"
+	"github.com/probat-lab/probat/tree"
+)
+
+// encoded is a record whose attributes are written already, as a cache keeps them.
+type encoded struct {
+	observer int
+	Kind     string          `json:"kind"`
+	Attrs    json.RawMessage `json:"attrs"`
+	Excerpt  *fact.Excerpt   `json:"excerpt,omitempty"`
+}
+
+func encode(observer int, r fact.Record) encoded {
+	return encoded{observer, fact.KindOf(r.Attrs).Name, fact.AttrsJSON(r.Attrs), r.Excerpt}
+}
+
+func encodeRecords(list []encoded) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // attributes are canonical JSON and have to stay so
+	if err := enc.Encode(list); err != nil {
+		panic(fmt.Sprintf("observe: records cannot be encoded: %v", err))
+	}
+	return b.Bytes()
+}
+
+func decodeRecords(b []byte, observer int) ([]encoded, error) {
+	var list []encoded
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, err
+	}
+	for i := range list {
+		k, ok := fact.ByName(list[i].Kind)
+		if !ok {
+			return nil, fmt.Errorf("kind %q does not exist", list[i].Kind)
+		}
+		// A line that does not parse must never leave a cache.
+		line := fact.EncodeAttrs("x", fact.Location{Node: "x"}, list[i].Attrs, list[i].Excerpt)
+		if _, err := fact.Parse(k, line); err != nil {
+			return nil, err
+		}
+		list[i].observer = observer
+	}
+	return list, nil
+}
+
+// collector turns records into facts: lines by kind.
+type collector struct {
+	tree    *tree.Tree
+	systems []tree.System
+	of      []int32 // the system of each node, -1 for none
+	lines   map[string][]string
+}
+
+func newCollector(t *tree.Tree, systems []tree.System) *collector {
+	c := &collector{tree: t, systems: systems, of: make([]int32, len(t.Nodes)), lines: map[string][]string{}}
+	for i := range c.of {
+		c.of[i] = -1
+	}
+	for i := range systems {
+		c.of[systems[i].Root] = int32(i)
+		systems[i].Walk(func(id tree.ID, _ string) { c.of[id] = int32(i) })
+	}
+	return c
+}
+
+func (c *collector) place(id tree.ID) fact.Location {
+	at := fact.Location{Node: c.tree.Address(id)}
+	if s := c.of[id]; s >= 0 {
+		at.System, at.Path = c.systems[s].Address, c.systems[s].Path(id)
+	} else {
+		at.Path = c.tree.Path(id)
+	}
+	return at
+}
+
+func (c *collector) add(observer string, id tree.ID, e encoded) {
+	c.lines[e.Kind] = append(c.lines[e.Kind], fact.EncodeAttrs(observer, c.place(id), e.Attrs, e.Excerpt))
+}
+
+// Unpack is the name under which facts stand that unpacking itself recorded.
+const Unpack = "unpack"
+
+// unobserved records what unpacking could not look at.
+func (c *collector) unobserved() {
+	for _, u := range c.tree.Unobserved {
+		hides := []string{string(u.Hides)}
+		if u.Hides == tree.HidesContent {
+			hides = fact.ContentKinds()
+		}
+		a := fact.Unobserved{Reason: u.Reason, Detail: u.Detail, Hides: hides}
+		if u.Offset > 0 {
+			a.Offset = fact.Known(u.Offset)
+		}
+		if u.Length >= 0 {
+			a.Length = fact.Known(u.Length)
+		}
+		c.add(Unpack, u.Node, encode(-1, fact.Record{Attrs: a}))
+	}
+}
+
+func (c *collector) set() (*fact.Set, error) {
+	set := fact.NewSet()
+	for _, k := range fact.Kinds() {
+		lines := c.lines[k.Name]
+		if len(lines) == 0 {
+			continue
+		}
+		sorted, err := fact.SortLines(lines)
+		if err != nil {
+			return nil, fmt.Errorf("sorting facts of kind %q: %w", k.Name, err)
+		}
+		set.Put(k, sorted)
+	}
+	return set, nil
+}
