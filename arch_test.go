@@ -22,9 +22,10 @@ var rooms = map[string][]string{
 	"product":    {"strictyaml"},
 	"reference":  {},
 
-	"unpack":          {"fact", "tree", "unpack/ext", "unpack/squashfs"},
+	"unpack":          {"fact", "tree", "unpack/ext", "unpack/lzma", "unpack/squashfs"},
 	"unpack/ext":      {},
-	"unpack/squashfs": {},
+	"unpack/lzma":     {},
+	"unpack/squashfs": {"unpack/lzma"},
 
 	"observe":             {"fact", "tree"},
 	"observe/observetest": {"fact", "observe", "tree", "unpack"},
@@ -81,14 +82,6 @@ var foreign = map[string]struct {
 	"github.com/anchore/go-lzo": {
 		"MIT", "lzo1x blocks, which squashfs on small devices uses",
 		[]string{"unpack/squashfs"},
-	},
-	"github.com/ulikunitz/xz": {
-		"BSD-3-Clause", "lzma streams, which kernels and old images use",
-		[]string{"unpack", "unpack/squashfs"},
-	},
-	"github.com/xi2/xz": {
-		"public domain", "xz, 1.45 times as fast as the other one, and with the BCJ filters that images of programs use",
-		[]string{"unpack", "unpack/squashfs"},
 	},
 	"github.com/spf13/cobra": {
 		"Apache-2.0", "commands, their help, completion and man pages",

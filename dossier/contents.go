@@ -3,6 +3,9 @@ package dossier
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
@@ -23,6 +26,14 @@ type Contents struct {
 
 	// Digest names the dossier; Write and Read set it.
 	Digest string
+
+	newer []newerFacts // of kinds that only a newer program knows: kept as they are
+}
+
+// newerFacts is a file of facts of a kind that this program does not know.
+type newerFacts struct {
+	Facts
+	data []byte
 }
 
 // Input returns what the judge takes of a dossier.
@@ -60,60 +71,98 @@ type piece struct {
 func (c *Contents) pieces() ([]piece, error) {
 	m := &c.Manifest
 	m.Format = Format
-	var out []piece
-	add := func(name string, data []byte, err error) error {
-		if err != nil {
-			return fmt.Errorf("encoding %s: %w", name, err)
-		}
-		out = append(out, piece{name, data})
-		return nil
-	}
+	m.noNulls()
+	out := c.observed()
 	if c.Declaration != nil {
 		data, err := c.Declaration.Canonical()
-		if err := add(declarationName, data, err); err != nil {
-			return nil, err
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", declarationName, err)
 		}
-	}
-	if err := add(treeName, c.Tree, nil); err != nil {
-		return nil, err
-	}
-	m.Facts = []Facts{}
-	for _, k := range fact.Kinds() {
-		lines := c.Facts.Lines(k.Name)
-		m.Facts = append(m.Facts, Facts{k.Name, len(lines)})
-		out = append(out, piece{factsFolder + k.Name + ".jsonl", joinLines(lines)})
-	}
-	data, err := encodeJudgements(c.Judgements)
-	if err := add(judgementsName, data, err); err != nil {
-		return nil, err
+		out = append(out, piece{declarationName, data})
 	}
 	m.Schemes = []Scheme{}
 	for _, o := range c.Outcomes {
 		m.Schemes = append(m.Schemes, Scheme{o.Scheme.ID, o.Scheme.Edition, o.Scheme.Digest})
-		out = append(out, piece{schemesFolder + o.Scheme.ID + ".yaml", o.Scheme.Source})
+		out = append(out, piece{schemeName(o.Scheme.ID), o.Scheme.Source})
 	}
 	m.References = []Reference{}
 	for _, r := range c.References {
 		m.References = append(m.References, Reference{r.Name, r.AsOf, r.Digest})
-		out = append(out, piece{referenceFolder + r.Name + ".json", r.Bytes})
+		out = append(out, piece{referenceName(r.Name), r.Bytes})
 	}
-	for digest, data := range c.Evidence {
-		out = append(out, piece{evidenceFolder + digest, data})
-	}
-	data, err = encodeFindings(c.Outcomes)
-	if err := add(findingsName, data, err); err != nil {
+	evidence, err := c.evidence()
+	if err != nil {
 		return nil, err
 	}
-	data, err = encodeVerdicts(c.Outcomes)
-	if err := add(verdictsName, data, err); err != nil {
-		return nil, err
+	out = append(out, evidence...)
+	for _, e := range []struct {
+		name   string
+		encode func() ([]byte, error)
+	}{
+		{judgementsName, func() ([]byte, error) { return encodeJudgements(c.Judgements) }},
+		{findingsName, func() ([]byte, error) { return encodeFindings(c.Outcomes) }},
+		{verdictsName, func() ([]byte, error) { return encodeVerdicts(c.Outcomes) }},
+	} {
+		data, err := e.encode()
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", e.name, err)
+		}
+		out = append(out, piece{e.name, data})
 	}
 	m.Files = map[string]File{}
 	for _, p := range out {
+		if _, again := m.Files[p.name]; again {
+			return nil, fmt.Errorf("the dossier would have two files named %q", p.name)
+		}
+		if !fs.ValidPath(p.name) {
+			return nil, fmt.Errorf("%q is no name of a file in a dossier", p.name)
+		}
 		m.Files[p.name] = File{Digest(p.data), int64(len(p.data))}
 	}
 	return out, nil
 }
+
+// observed encodes the tree and the facts: a file for each kind, those without facts too.
+func (c *Contents) observed() []piece {
+	out := []piece{{treeName, c.Tree}}
+	m := &c.Manifest
+	m.Facts = []Facts{}
+	for _, k := range fact.Kinds() {
+		lines := c.Facts.Lines(k.Name)
+		m.Facts = append(m.Facts, Facts{k.Name, len(lines)})
+		out = append(out, piece{factsName(k.Name), joinLines(lines)})
+	}
+	for _, n := range c.newer {
+		m.Facts = append(m.Facts, n.Facts)
+		out = append(out, piece{factsName(n.Kind), n.data})
+	}
+	slices.SortFunc(m.Facts, func(a, b Facts) int { return strings.Compare(a.Kind, b.Kind) })
+	return out
+}
+
+// evidence checks that the blobs are those that the manifest lists.
+func (c *Contents) evidence() ([]piece, error) {
+	var out []piece
+	listed := map[string]bool{}
+	for _, e := range c.Manifest.Evidence {
+		data, ok := c.Evidence[e.Digest]
+		if !ok || Digest(data) != e.Digest {
+			return nil, fmt.Errorf("the evidence %q is not at hand", e.Digest)
+		}
+		if !listed[e.Digest] {
+			listed[e.Digest] = true
+			out = append(out, piece{evidenceFolder + e.Digest, data})
+		}
+	}
+	if len(listed) != len(c.Evidence) {
+		return nil, fmt.Errorf("of %d pieces of evidence %d are listed", len(c.Evidence), len(listed))
+	}
+	return out, nil
+}
+
+func factsName(kind string) string  { return factsFolder + kind + ".jsonl" }
+func schemeName(id string) string   { return schemesFolder + id + ".yaml" }
+func referenceName(n string) string { return referenceFolder + n + ".json" }
 
 func joinLines(lines []string) []byte {
 	n := 0
@@ -131,6 +180,9 @@ func joinLines(lines []string) []byte {
 func encodeJudgements(list []judge.Judgement) ([]byte, error) {
 	var b bytes.Buffer
 	for _, g := range list {
+		if g.Evidence == nil {
+			g.Evidence = []string{}
+		}
 		line, err := canonical(g)
 		if err != nil {
 			return nil, err

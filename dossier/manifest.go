@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gowebpki/jcs"
 
@@ -19,6 +22,9 @@ const Format = "probat-dossier/1"
 
 // ManifestName is the file whose SHA-256 names the dossier.
 const ManifestName = "dossier.json"
+
+// maxManifest bounds what is read of a dossier.json, in bytes: some hundred bytes for each file and observer.
+const maxManifest = 64 << 20
 
 // Manifest is dossier.json: what was evaluated, by what, and the digest of every file of the dossier.
 type Manifest struct {
@@ -42,7 +48,7 @@ type Manifest struct {
 // Artifact is one file or directory of the release.
 type Artifact struct {
 	ID     string `json:"id"`
-	Digest string `json:"digest"` // SHA-256; of a directory that of its canonical listing
+	Digest string `json:"digest"` // SHA-256; of a directory that of its canonical listing; empty where not all bytes were read
 	Size   int64  `json:"size"`   // bytes; 0 for a directory
 	Type   string `json:"type"`   // file or dir
 	Role   string `json:"role,omitempty"`
@@ -102,6 +108,82 @@ type Unpacker struct {
 	Version int    `json:"version"`
 }
 
+// integer is an int64 that becomes a string beyond 2^53, where RFC 8785 would round it. What a hostile release claims of its size, and
+// budgets that users set, can be so large; counts of what is in memory can not.
+type integer int64
+
+func (n integer) MarshalJSON() ([]byte, error) { return fact.AppendInt(nil, int64(n)), nil }
+
+func (n *integer) UnmarshalJSON(b []byte) error {
+	text := strings.Trim(string(b), `"`)
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || !bytes.Equal(fact.AppendInt(nil, v), b) {
+		return fmt.Errorf("%s is no integer as it has to be written", b)
+	}
+	*n = integer(v)
+	return nil
+}
+
+// MarshalJSON writes sizes beyond 2^53 as strings.
+func (a Artifact) MarshalJSON() ([]byte, error) {
+	type plain Artifact
+	return json.Marshal(struct {
+		plain
+		Size integer `json:"size"`
+	}{plain(a), integer(a.Size)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (a *Artifact) UnmarshalJSON(b []byte) error {
+	type plain Artifact
+	x := struct {
+		*plain
+		Size integer `json:"size"`
+	}{plain: (*plain)(a)}
+	err := json.Unmarshal(b, &x)
+	a.Size = int64(x.Size)
+	return err
+}
+
+type budgetsJSON struct {
+	Bytes   integer `json:"bytes"`
+	Depth   int     `json:"depth"`
+	Entries integer `json:"entries"`
+}
+
+// MarshalJSON writes budgets beyond 2^53 as strings.
+func (u Budgets) MarshalJSON() ([]byte, error) {
+	return json.Marshal(budgetsJSON{integer(u.Bytes), u.Depth, integer(u.Entries)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (u *Budgets) UnmarshalJSON(b []byte) error {
+	var x budgetsJSON
+	err := json.Unmarshal(b, &x)
+	*u = Budgets{int64(x.Bytes), x.Depth, int64(x.Entries)}
+	return err
+}
+
+type bytesJSON struct {
+	Nodes      integer `json:"nodes"`
+	Structure  integer `json:"structure"`
+	Padding    integer `json:"padding"`
+	Unobserved integer `json:"unobserved"`
+}
+
+// MarshalJSON writes sizes beyond 2^53 as strings.
+func (s Bytes) MarshalJSON() ([]byte, error) {
+	return json.Marshal(bytesJSON{integer(s.Nodes), integer(s.Structure), integer(s.Padding), integer(s.Unobserved)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Bytes) UnmarshalJSON(b []byte) error {
+	var x bytesJSON
+	err := json.Unmarshal(b, &x)
+	*s = Bytes{int64(x.Nodes), int64(x.Structure), int64(x.Padding), int64(x.Unobserved)}
+	return err
+}
+
 // canonical writes v as RFC 8785 wants it. Integers beyond 2^53 must have become strings before.
 func canonical(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -146,4 +228,20 @@ func (m *Manifest) encode() ([]byte, error) {
 		return nil, fmt.Errorf("encoding %s: %w", ManifestName, err)
 	}
 	return b, nil
+}
+
+// noNulls makes lists that are nil empty: a dossier has no null.
+func (m *Manifest) noNulls() {
+	m.Artifacts, m.LeftOut, m.Observers, m.Unpackers = noNull(m.Artifacts), noNull(m.LeftOut), noNull(m.Observers), noNull(m.Unpackers)
+	m.Evidence = noNull(slices.Clone(m.Evidence))
+	for i := range m.Evidence {
+		m.Evidence[i].Answers = noNull(m.Evidence[i].Answers)
+	}
+}
+
+func noNull[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/probat-lab/probat/fact"
@@ -29,11 +28,8 @@ type folder struct {
 // Read reads a dossier. Each file's digest is checked before the file is used. Files that lie in the folder and are not listed are not read.
 func Read(dir string) (*Contents, error) {
 	d := &folder{dir: dir}
-	data, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	data, err := readManifest(dir)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%w: it has no %s", ErrNoDossier, ManifestName)
-		}
 		return nil, fmt.Errorf("reading the dossier %q: %w", dir, err)
 	}
 	c := &Contents{Digest: Digest(data), Evidence: map[string][]byte{}}
@@ -48,6 +44,21 @@ func Read(dir string) (*Contents, error) {
 		return nil, fmt.Errorf("reading the dossier %q: %w", dir, err)
 	}
 	return c, nil
+}
+
+// readManifest reads dossier.json, which nothing vouches for yet: it has to be a regular file of bounded size.
+func readManifest(dir string) ([]byte, error) {
+	name := filepath.Join(dir, ManifestName)
+	st, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%w: it has no %s", ErrNoDossier, ManifestName)
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular() || st.Size() > maxManifest:
+		return nil, fmt.Errorf("%w: its %s is no regular file of at most %d bytes", ErrNoDossier, ManifestName, maxManifest)
+	}
+	return os.ReadFile(name)
 }
 
 func (d *folder) read(c *Contents) error {
@@ -71,7 +82,7 @@ func (d *folder) read(c *Contents) error {
 		return err
 	}
 	for _, r := range d.manifest.References {
-		name := referenceFolder + r.Name + ".json"
+		name := referenceName(r.Name)
 		data, err := d.file(name)
 		if err != nil {
 			return err
@@ -83,9 +94,13 @@ func (d *folder) read(c *Contents) error {
 		c.References = append(c.References, set)
 	}
 	for _, e := range d.manifest.Evidence {
-		data, err := d.file(evidenceFolder + e.Digest)
+		name := evidenceFolder + e.Digest
+		data, err := d.file(name)
 		if err != nil {
 			return err
+		}
+		if d.manifest.Files[name].Digest != e.Digest {
+			return fmt.Errorf("%s is not named by its digest", name)
 		}
 		c.Evidence[e.Digest] = data
 	}
@@ -129,7 +144,7 @@ func (d *folder) file(name string) ([]byte, error) {
 func (d *folder) facts(c *Contents) error {
 	c.Facts = fact.NewSet()
 	for _, f := range d.manifest.Facts {
-		name := factsFolder + f.Kind + ".jsonl"
+		name := factsName(f.Kind)
 		data, err := d.file(name)
 		if err != nil {
 			return err
@@ -140,7 +155,8 @@ func (d *folder) facts(c *Contents) error {
 		}
 		k, ok := fact.ByName(f.Kind)
 		if !ok {
-			continue // a newer program's kind: no test of ours can ask for it
+			c.newer = append(c.newer, newerFacts{f, data}) // no test of ours can ask for it
+			continue
 		}
 		c.Facts.Put(k, lines[:len(lines)-1])
 	}
@@ -153,7 +169,10 @@ func (d *folder) judgements(c *Contents) error {
 		return err
 	}
 	for n := 1; len(data) > 0; n++ {
-		line, rest, _ := bytes.Cut(data, []byte("\n"))
+		line, rest, ok := bytes.Cut(data, []byte("\n"))
+		if !ok {
+			return fmt.Errorf("%s: line %d has no end", judgementsName, n)
+		}
 		data = rest
 		var g judge.Judgement
 		if err := strict(line, &g); err != nil {
@@ -167,7 +186,7 @@ func (d *folder) judgements(c *Contents) error {
 func (d *folder) outcomes(c *Contents) error {
 	var schemes []*scheme.Scheme
 	for _, s := range d.manifest.Schemes {
-		name := schemesFolder + s.ID + ".yaml"
+		name := schemeName(s.ID)
 		data, err := d.file(name)
 		if err != nil {
 			return err
@@ -195,43 +214,4 @@ func (d *folder) outcomes(c *Contents) error {
 		return fmt.Errorf("%s: %w", findingsName, err)
 	}
 	return nil
-}
-
-// Check reads a dossier whole and looks for what Read passes over: facts that do not parse or are not in order, listed files that nothing refers to, and
-// files in the folder that neither the manifest nor beside names.
-func Check(dir string, beside []string) (*Contents, error) {
-	c, err := Read(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range fact.Kinds() {
-		lines := slices.Clone(c.Facts.Lines(k.Name))
-		for n, l := range lines {
-			if _, err := fact.Parse(k, l); err != nil {
-				return nil, fmt.Errorf("checking the dossier %q: %s%s.jsonl: line %d: %w", dir, factsFolder, k.Name, n+1, err)
-			}
-		}
-		sorted, err := fact.SortLines(slices.Clone(lines))
-		if err != nil || !slices.Equal(sorted, lines) {
-			return nil, fmt.Errorf("checking the dossier %q: %s%s.jsonl is not sorted", dir, factsFolder, k.Name)
-		}
-	}
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		name := filepath.ToSlash(rel)
-		if _, listed := c.Manifest.Files[name]; !listed && name != ManifestName && !slices.Contains(beside, name) {
-			return fmt.Errorf("%q lies in the folder and is not part of the dossier", name)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("checking the dossier %q: %w", dir, err)
-	}
-	return c, nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +23,13 @@ type Beside struct {
 // Write writes a dossier as the folder dir. An older dossier there is replaced; anything else is refused with ErrOccupied. The folder
 // appears whole or not at all. c.Digest and what the manifest says of the files are set.
 func Write(dir string, c *Contents, beside ...Beside) (err error) {
-	if err := Replaceable(dir); err != nil {
+	names := make([]string, len(beside))
+	for i, b := range beside {
+		if names[i] = b.Name; !fs.ValidPath(b.Name) || b.Name == "." || strings.Contains(b.Name, "/") || slices.Contains(ownNames(), b.Name) {
+			return fmt.Errorf("writing the dossier %q: %q is no name for a file beside it", dir, b.Name)
+		}
+	}
+	if err := Replaceable(dir, names...); err != nil {
 		return err
 	}
 	dir = filepath.Clean(dir)
@@ -47,8 +55,17 @@ func Write(dir string, c *Contents, beside ...Beside) (err error) {
 	return replace(tmp, dir)
 }
 
-// Replaceable tells whether a dossier may be written as dir: nothing is there, an empty folder, or an older dossier.
-func Replaceable(dir string) error {
+// ownNames are the names in the folder that are a dossier's own.
+func ownNames() []string {
+	return []string{
+		ManifestName, declarationName, treeName, judgementsName, findingsName, verdictsName,
+		strings.TrimSuffix(factsFolder, "/"), strings.TrimSuffix(schemesFolder, "/"), strings.TrimSuffix(referenceFolder, "/"), strings.TrimSuffix(evidenceFolder, "/"),
+	}
+}
+
+// Replaceable tells whether a dossier may be written as dir: nothing is there, an empty folder, or an older dossier with nothing in its
+// folder but reports (report.html and such) and the files named in beside, since all of it goes.
+func Replaceable(dir string, beside ...string) error {
 	st, err := os.Lstat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -69,17 +86,25 @@ func Replaceable(dir string) error {
 	if err != nil || !strings.Contains(head, `"format":"probat-dossier/`) {
 		return fmt.Errorf("writing the dossier %q: %w", dir, ErrOccupied)
 	}
+	for _, e := range entries {
+		if !slices.Contains(ownNames(), e.Name()) && !slices.Contains(beside, e.Name()) && !strings.HasPrefix(e.Name(), "report.") {
+			return fmt.Errorf("writing the dossier %q: %w: %q lies in it and would be lost", dir, ErrOccupied, e.Name())
+		}
+	}
 	return nil
 }
 
-// readHead returns the start of a file. In a manifest, format is one of the first members but for long lists before it: the whole file is read, up to 64 MiB.
+// readHead returns a file's first 64 MiB: in a manifest, format stands behind the list of files.
 func readHead(name string) (string, error) {
+	if st, err := os.Lstat(name); err != nil || !st.Mode().IsRegular() {
+		return "", cmpErr(err, "is no regular file")
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 64<<20))
+	b, err := io.ReadAll(io.LimitReader(f, maxManifest))
 	return string(b), err
 }
 
@@ -93,18 +118,12 @@ func writeInto(dir string, c *Contents, beside []Beside) error {
 		return err
 	}
 	c.Digest = Digest(manifest)
-	for _, folder := range []string{factsFolder, schemesFolder, referenceFolder, evidenceFolder} {
-		for _, p := range pieces {
-			if strings.HasPrefix(p.name, folder) {
-				if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
-					return fmt.Errorf("making a folder of the dossier: %w", err)
-				}
-				break
-			}
-		}
-	}
 	for _, p := range append(pieces, piece{ManifestName, manifest}) {
-		if err := writeFile(filepath.Join(dir, filepath.FromSlash(p.name)), func(w io.Writer) error { _, err := w.Write(p.data); return err }); err != nil {
+		name := filepath.Join(dir, filepath.FromSlash(p.name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return fmt.Errorf("making a folder of the dossier: %w", err)
+		}
+		if err := writeFile(name, func(w io.Writer) error { _, err := w.Write(p.data); return err }); err != nil {
 			return fmt.Errorf("writing %s: %w", p.name, err)
 		}
 	}
@@ -127,24 +146,37 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
-// replace moves a finished folder into its place. An older one steps aside first, and comes back if the move fails.
+// replace moves a finished folder into its place. An older one is exchanged with it in one step where the file system can do that;
+// otherwise it steps aside first, and comes back if the move fails.
 func replace(tmp, dir string) error {
-	old := tmp + ".old"
-	err := os.Rename(dir, old)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("moving the older dossier away: %w", err)
-	}
-	there := err == nil
-	if err := os.Rename(tmp, dir); err != nil {
-		if there {
-			err = errors.Join(err, os.Rename(old, dir))
+	old := tmp
+	if err := exchange(tmp, dir); err != nil {
+		if old, err = aside(tmp, dir); err != nil {
+			return err
 		}
-		return fmt.Errorf("moving the dossier into its place: %w", err)
 	}
-	if there {
-		if err := os.RemoveAll(old); err != nil {
-			return fmt.Errorf("removing the older dossier: %w", err)
-		}
+	if old == "" {
+		return nil
+	}
+	if err := os.RemoveAll(old); err != nil {
+		return fmt.Errorf("removing the older dossier: %w", err)
 	}
 	return nil
+}
+
+// aside moves what is at dir out of the way and tmp into its place. It returns where the older one is now; nothing if there was none.
+func aside(tmp, dir string) (old string, err error) {
+	old = tmp + ".old"
+	if err := os.Rename(dir, old); errors.Is(err, os.ErrNotExist) {
+		old = ""
+	} else if err != nil {
+		return "", fmt.Errorf("moving the older dossier away: %w", err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		if old != "" {
+			err = errors.Join(err, os.Rename(old, dir))
+		}
+		return "", fmt.Errorf("moving the dossier into its place: %w", err)
+	}
+	return old, nil
 }

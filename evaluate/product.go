@@ -43,6 +43,9 @@ func OpenRelease(path, declaration string) (*Release, error) {
 	if err != nil {
 		return nil, &UnreadableError{fmt.Errorf("opening the product: %w", err)}
 	}
+	if !st.Mode().IsRegular() && !st.IsDir() {
+		return nil, &UnreadableError{fmt.Errorf("opening the product: %q is neither a file nor a directory", path)}
+	}
 	r := &Release{Name: filepath.Base(filepath.Clean(path)), Roles: map[string]string{}}
 	if abs, err := filepath.Abs(path); err == nil {
 		r.Name = filepath.Base(abs)

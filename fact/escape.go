@@ -7,9 +7,9 @@ import (
 
 const upperHex = "0123456789ABCDEF"
 
-// Escape makes a product's bytes safe to stand in JSON, a terminal or a page without losing any: control bytes,
-// invalid UTF-8, the characters that change how a line reads (U+200E and its kin, U+2028, U+FEFF), DEL and % become %XX for each byte.
-// Unescape takes it back.
+// Escape makes a product's bytes safe to stand in JSON, a terminal or a page without losing any: control characters (U+0000 to U+001F,
+// U+007F to U+009F), invalid UTF-8, what changes how a line reads without being seen (U+061C, U+200B to U+200F, U+2028 to U+202E,
+// U+2060 to U+206F, U+FEFF) and % become %XX for each byte. Unescape takes it back.
 func Escape[S string | []byte](s S) string { return EscapeAlso(s, "") }
 
 // EscapeAlso is Escape and writes also the ASCII characters in special as %XX.
@@ -50,7 +50,7 @@ func bad(r rune, n int) bool {
 	switch {
 	case r == utf8.RuneError && n == 1, r < 0x20, r == 0x7f, r == '%', r >= 0x80 && r < 0xa0:
 		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff:
+	case r == 0x061c, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff:
 		return true
 	}
 	return false

@@ -17,6 +17,7 @@ func TestEscape(t *testing.T) {
 		"é\xc3":            "é%C3",
 		"\u0085":           "%C2%85",
 		"\u200e\u200b":     "%E2%80%8E%E2%80%8B",
+		"\u061c":           "%D8%9C",
 		"\u2028\u202e":     "%E2%80%A8%E2%80%AE",
 		"\u2066\ufeff":     "%E2%81%A6%EF%BB%BF",
 		"\ufffd":           "\ufffd",

@@ -67,12 +67,12 @@ type Account struct {
 	GID       Opt[int64]  `fact:"gid" doc:"numeric id of the primary group"`
 	Home      Opt[string] `fact:"home" doc:"home directory"`
 	Shell     Opt[string] `fact:"shell" doc:"login shell as written; empty means /bin/sh"`
-	CanLogin  Opt[bool]   `fact:"can_login" doc:"the shell is none of those that refuse a session (nologin, false, sync, shutdown, halt)"`
-	Password  Opt[string] `fact:"password" doc:"set, empty (no password needed), locked (no password can match), or locked-set (a hash behind a lock mark); absent when shadow could not be read"`
+	CanLogin  Opt[bool]   `fact:"can_login" doc:"the shell is none of those that refuse a session (nologin, false, true, sync, shutdown, halt, /dev/null)"`
+	Password  Opt[string] `fact:"password" doc:"set, empty (no password needed), locked (no password can match), or locked-set (a hash behind a lock mark); absent when shadow could not be read or has no such account"`
 	Scheme    Opt[string] `fact:"scheme" doc:"crypt(5) scheme of the hash: yescrypt, gost-yescrypt, scrypt, bcrypt, sha512crypt, sha256crypt, sm3crypt, sha1crypt, md5crypt, sunmd5, nthash, bsdicrypt, descrypt, bigcrypt, unknown; absent where there is no hash"`
 	Rounds    Opt[int64]  `fact:"rounds" doc:"cost of the hash where the scheme states one"`
 	Salted    Opt[bool]   `fact:"salted" doc:"the hash has a salt of at least one character"`
-	InShadow  Opt[bool]   `fact:"in_shadow" doc:"the hash stands in shadow, not in the world-readable passwd"`
+	InShadow  Opt[bool]   `fact:"in_shadow" doc:"the hash stands in shadow, not in the world-readable passwd; absent where there is no hash"`
 	MaxDays   Opt[int64]  `fact:"max_days" doc:"days after which the password must be changed, of shadow"`
 	MinDays   Opt[int64]  `fact:"min_days" doc:"days before which it cannot be changed, of shadow"`
 	MustReset Opt[bool]   `fact:"must_reset" doc:"the password has to be changed at the first log-in (last change 0 in shadow)"`
@@ -192,10 +192,10 @@ type Service struct {
 	Program       Opt[string]   `fact:"program,key=2" doc:"path of the program"`
 	Protocol      Opt[string]   `fact:"protocol,key=3" doc:"tcp, udp, sctp, unix; absent where it is not known that it listens"`
 	Port          Opt[int64]    `fact:"port,key=4" doc:"port"`
-	Manager       string        `fact:"manager" doc:"systemd, inittab, inetd, xinetd, sysv, busybox"`
+	Manager       string        `fact:"manager" doc:"systemd, inittab, inetd, xinetd, sysv, openrc, busybox"`
 	AtBoot        Opt[bool]     `fact:"at_boot" doc:"is started, or listened for, when the system starts"`
 	User          Opt[string]   `fact:"user" doc:"account that it runs as; absent where it cannot be told"`
-	Command       Opt[string]   `fact:"command" doc:"command line as written"`
+	Command       Opt[string]   `fact:"command" doc:"command line as written, secrets masked, cut after 4096 bytes"`
 	Address       Opt[string]   `fact:"address" doc:"address that it is bound to, as written"`
 	Reach         Opt[string]   `fact:"reach" doc:"every, loopback, some, none (a local socket); absent where it is not known"`
 	Role          Opt[string]   `fact:"role" doc:"what the program is known as: ssh, telnet, ftp, tftp, rsh, finger, http, snmp, ntp, dhcp, dns, syslog, getty, login ...; absent where it is not known"`

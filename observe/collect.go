@@ -65,34 +65,41 @@ func newCollector(t *tree.Tree, systems []tree.System) *collector {
 		c.of[i] = -1
 	}
 	for i := range systems {
-		c.of[systems[i].Root] = int32(i)
 		systems[i].Walk(func(id tree.ID, _ string) { c.of[id] = int32(i) })
+		if t.Nodes[systems[i].Root].Type == tree.Dir {
+			c.of[systems[i].Root] = int32(i)
+		}
 	}
 	return c
 }
 
-func (c *collector) place(id tree.ID) fact.Location {
+// systemOf returns the system in which a node lies; nil where it lies in none. A container lies where its file does, not in its content.
+func (c *collector) systemOf(id tree.ID) *tree.System {
+	if i := c.of[id]; i >= 0 {
+		return &c.systems[i]
+	}
+	return nil
+}
+
+func (c *collector) add(observer string, id tree.ID, s *tree.System, e encoded) {
 	at := fact.Location{Node: c.tree.Address(id)}
-	if s := c.of[id]; s >= 0 {
-		at.System, at.Path = c.systems[s].Address, c.systems[s].Path(id)
+	if s != nil {
+		at.System, at.Path = s.Address, s.Path(id)
 	} else {
 		at.Path = c.tree.Path(id)
 	}
-	return at
-}
-
-func (c *collector) add(observer string, id tree.ID, e encoded) {
-	c.lines[e.Kind] = append(c.lines[e.Kind], fact.EncodeAttrs(observer, c.place(id), e.Attrs, e.Excerpt))
+	c.lines[e.Kind] = append(c.lines[e.Kind], fact.EncodeAttrs(observer, at, e.Attrs, e.Excerpt))
 }
 
 // Unpack is the name under which facts stand that unpacking itself recorded.
 const Unpack = "unpack"
 
-// unobserved records what unpacking could not look at.
+// unobserved records what unpacking could not look at. A file that looks encrypted may hide what is recognised by content; where it lies in
+// no system, neither itself nor the container that it is in, it may as well be a system of its own, and hide everything.
 func (c *collector) unobserved() {
 	for _, u := range c.tree.Unobserved {
-		hides := []string{string(u.Hides)}
-		if u.Hides == tree.HidesContent {
+		hides := []string{string(tree.HidesAll)}
+		if u.Hides == tree.HidesContent && (u.Reason != "unknown-format" || c.belongs(u.Node)) {
 			hides = fact.ContentKinds()
 		}
 		a := fact.Unobserved{Reason: u.Reason, Detail: u.Detail, Hides: hides}
@@ -102,8 +109,18 @@ func (c *collector) unobserved() {
 		if u.Length >= 0 {
 			a.Length = fact.Known(u.Length)
 		}
-		c.add(Unpack, u.Node, encode(-1, fact.Record{Attrs: a}))
+		c.add(Unpack, u.Node, c.systemOf(u.Node), encode(-1, fact.Record{Attrs: a}))
 	}
+}
+
+// belongs tells whether a node, or a container around it, lies in a system.
+func (c *collector) belongs(id tree.ID) bool {
+	for ; id != tree.None; id = c.tree.Nodes[id].Parent {
+		if c.of[id] >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *collector) set() (*fact.Set, error) {

@@ -53,7 +53,7 @@ type Read struct {
 }
 
 // MaxRead is the largest file that a Read is given, in bytes; a larger one is unobserved.
-const MaxRead = 16 << 20
+const MaxRead = 64 << 20
 
 // Kinds returns the names of the kinds that the observer records.
 func (o *Observer) Kinds() []string {

@@ -310,7 +310,7 @@ func (r *Run) Join(ctx context.Context, t *tree.Tree) (res *Result, again bool, 
 	c := newCollector(t, systems)
 	for _, v := range views {
 		for _, l := range v.out {
-			c.add(r.observers[v.observer].Name, l.id, encode(v.observer, l.record))
+			c.add(r.observers[v.observer].Name, l.id, v.system, l.encoded)
 		}
 	}
 	nodes := r.bind(c)
@@ -359,7 +359,7 @@ func (r *Run) join(ctx context.Context, v *View) error {
 		if v.system != nil {
 			id = v.system.Root
 		}
-		v.out = append(v.out, located{id: id, record: o.failed(err)})
+		v.out = append(v.out, located{id, encode(v.observer, o.failed(err))})
 	}
 	return nil
 }
@@ -375,7 +375,7 @@ func (r *Run) bind(c *collector) (offered int64) {
 		offered++
 		if s := r.content[digest]; s != nil {
 			for _, e := range s.records {
-				c.add(r.observers[e.observer].Name, tree.ID(i), e)
+				c.add(r.observers[e.observer].Name, tree.ID(i), c.systemOf(tree.ID(i)), e)
 			}
 		}
 	}

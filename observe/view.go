@@ -25,9 +25,8 @@ type outsider struct {
 }
 
 type located struct {
-	id     tree.ID
-	path   string
-	record fact.Record
+	id tree.ID
+	encoded
 }
 
 // File is a file that a Read named.
@@ -210,6 +209,14 @@ func (v *View) Root() string {
 	return v.system.Address
 }
 
+// Top returns what is known of the root directory of the system itself; false where nothing is, and for what lies in no system.
+func (v *View) Top() (tree.Meta, bool) {
+	if v.system == nil {
+		return tree.Meta{}, false
+	}
+	return v.system.Top()
+}
+
 // RootID returns the node of the system's root; it must not be called for what lies in no system.
 func (v *View) RootID() tree.ID { return v.system.Root }
 
@@ -218,7 +225,7 @@ func (v *View) Node(id tree.ID) *tree.Node { return &v.tree.Nodes[id] }
 
 // Record records a fact that was seen in a node. Its path is the node's own path in the system.
 func (v *View) Record(id tree.ID, attrs any, e *fact.Excerpt) {
-	v.out = append(v.out, located{id: id, record: fact.Record{Attrs: attrs, Excerpt: e}})
+	v.out = append(v.out, located{id, encode(v.observer, fact.Record{Attrs: attrs, Excerpt: e})})
 }
 
 // Failed records that a file could not be read as what its path promises; it hides the named kinds, or all that the observer records.

@@ -178,7 +178,7 @@ func (it *Item) Get(name string) (any, bool) {
 	return v, v != nil
 }
 
-// Plain returns an entry of the declaration's list in words: its fields in the order of their names.
+// Plain returns an entry of the declaration's list in words: its texts and numbers in the order of their fields' names.
 func (it *Item) Plain() string {
 	o, ok := it.value.(*object)
 	if !ok {
@@ -186,7 +186,11 @@ func (it *Item) Plain() string {
 	}
 	var parts []string
 	for _, name := range o.names {
-		if v, ok := it.Get(name); ok {
+		v, _ := it.Get(name)
+		switch v := v.(type) {
+		case string:
+			parts = append(parts, v)
+		case int64:
 			parts = append(parts, fmt.Sprint(v))
 		}
 	}

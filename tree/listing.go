@@ -137,6 +137,10 @@ func (n *Node) appendMeta(o *object) {
 		o.integer("size", n.Size)
 	}
 	o.text("target", n.Link)
+	if n.Top != nil {
+		o.name("top")
+		o.object(func() { (&Node{Meta: *n.Top, Size: -1}).appendMeta(o) })
+	}
 	o.text("type", n.Type.String())
 	if n.Has&HasOwner != 0 {
 		o.integer("uid", int64(n.UID))

@@ -88,9 +88,9 @@ type Node struct {
 	Parent   ID
 	Name     string // the last part of the address, escaped, with ";2" where the name is a repeated one
 	Inner    bool   // Parent is a container and this is its content: "!/" stands between them
-	NoSystem bool   // nothing below is a system (a layer: its flattened file system is)
+	NoSystem bool   // its content is no system (a layer: its flattened file system is); containers in it may hold some
 	Shadowed bool   // a later entry of the same name replaces it on the device
-	Latest   ID     // on the first entry of a name that has later ones: the last of them; else 0
+	Latest   ID     // on the first entry of a name that has later ones: the last of them; else 0, which is an artifact
 	Meta
 
 	Size    int64    // bytes as stored in the parent; -1 when not known
@@ -99,6 +99,7 @@ type Node struct {
 	Format  string   // what the stored bytes were recognised as; empty when they were not
 	Decoded []Stream // inner streams of single-stream compressors, outermost first
 	Account *Account // of a container that was opened: where its bytes went
+	Top     *Meta    // of a container that was opened: what it says of the root directory of its content; nil where it says nothing
 }
 
 // Stream is what a single-stream compressor held.

@@ -3,6 +3,8 @@ package tree
 import (
 	"slices"
 	"strings"
+
+	"github.com/probat-lab/probat/fact"
 )
 
 // System is a root file system inside a release: A/B slots, a recovery system, container images are systems of their own.
@@ -22,9 +24,13 @@ func (t *Tree) Systems() []System {
 	skip := map[ID]bool{}
 	for i := range t.Nodes {
 		id := ID(i)
-		if skip[t.Nodes[id].Parent] || t.Nodes[id].NoSystem {
+		n := &t.Nodes[id]
+		// A layer's own entries are no system; containers among them may hold one.
+		if n.NoSystem || !n.Inner && skip[n.Parent] || n.Inner && n.Parent != None && t.Nodes[n.Parent].NoSystem {
 			skip[id] = true
-			continue
+			if n.NoSystem || n.Type == Dir || len(t.Children(id)) == 0 {
+				continue
+			}
 		}
 		if !t.looksLikeRoot(id) {
 			continue
@@ -38,8 +44,12 @@ func (t *Tree) Systems() []System {
 	return systems
 }
 
-// insideOf tells whether an ancestor in the same container is one of roots.
+// insideOf tells whether an ancestor in the same container is one of roots. A container's own content is inside of nothing: an image
+// that lies in a file system is no directory of it.
 func (t *Tree) insideOf(id ID, roots map[ID]bool) bool {
+	if c := t.Children(id); len(c) > 0 && t.Nodes[c[0]].Inner {
+		return false
+	}
 	for ; id != None; id = t.Nodes[id].Parent {
 		if roots[id] {
 			return true
@@ -92,8 +102,9 @@ func (t *Tree) last(dir ID, name string) (ID, bool) {
 // maxLinks is how many symbolic links a lookup follows, as Linux does (path_resolution(7)).
 const maxLinks = 40
 
-// Lookup finds a node by its path in the system (leading slash or none), following symbolic links inside the system as
-// the running device would. It says false where there is none, or where links go round.
+// Lookup finds a node by its path in the system (leading slash or none), names escaped as in addresses, following symbolic links
+// inside the system as the running device would: what points above the root stays at the root. It says false where there is none,
+// or where links go round.
 func (s *System) Lookup(path string) (ID, bool) {
 	pending := strings.Split(path, "/")
 	at := s.Root
@@ -104,8 +115,11 @@ func (s *System) Lookup(path string) (ID, bool) {
 		switch name {
 		case "", ".":
 			continue
-		case "..", "%2E%2E":
+		case "..":
 			if at != s.Root {
+				if s.t.Nodes[at].Type != Dir {
+					return None, false
+				}
 				at = s.t.Nodes[at].Parent
 			}
 			continue
@@ -125,9 +139,32 @@ func (s *System) Lookup(path string) (ID, bool) {
 		if strings.HasPrefix(target, "/") {
 			at = s.Root
 		}
-		pending = append(strings.Split(target, "/"), pending...)
+		pending = append(linkNames(target), pending...)
 	}
 	return at, true
+}
+
+// linkNames returns the parts of a link's target, in which only what is bad in a text is escaped, as addresses write names.
+func linkNames(target string) []string {
+	names := strings.Split(target, "/")
+	for i, name := range names {
+		if name != ".." {
+			names[i] = EscapeName(fact.Unescape(name))
+		}
+	}
+	return names
+}
+
+// Top returns what is known of the system's root directory itself; false where nothing is.
+func (s *System) Top() (Meta, bool) {
+	n := &s.t.Nodes[s.Root]
+	switch {
+	case n.Type == Dir:
+		return n.Meta, n.Has != 0
+	case n.Top != nil:
+		return *n.Top, true
+	}
+	return Meta{}, false
 }
 
 // Tree returns the tree that the system is part of.
@@ -155,10 +192,14 @@ func (s *System) Walk(fn func(id ID, path string)) {
 		top := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if top.id != s.Root {
-			if s.roots[top.id] {
+			inner := s.roots[top.id]
+			if inner && s.t.Nodes[top.id].Type == Dir {
 				continue
 			}
-			fn(top.id, top.path)
+			fn(top.id, top.path) // a container that holds another system is a file of this one
+			if inner {
+				continue
+			}
 		}
 		for _, c := range slices.Backward(s.t.Children(top.id)) {
 			n := &s.t.Nodes[c]
@@ -174,7 +215,9 @@ func (s *System) Walk(fn func(id ID, path string)) {
 func (t *Tree) Outside(systems []System, fn func(id ID, path string)) {
 	in := make([]bool, len(t.Nodes))
 	for i := range systems {
-		in[systems[i].Root] = true
+		if t.Nodes[systems[i].Root].Type == Dir {
+			in[systems[i].Root] = true
+		}
 		systems[i].Walk(func(id ID, _ string) { in[id] = true })
 	}
 	for i := range t.Nodes {

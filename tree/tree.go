@@ -17,7 +17,7 @@ type Tree struct {
 }
 
 // EscapeName writes an entry's raw name as one part of an address: what Escape escapes, and ! ; / and a leading @ too.
-// The names ".." is %2E%2E.
+// The name ".." is %2E%2E.
 func EscapeName(raw string) string {
 	if raw == ".." {
 		return "%2E%2E"
@@ -45,7 +45,8 @@ func (t *Tree) Address(id ID) string {
 	return t.join(id, None)
 }
 
-// Path returns a node's path in its innermost container, with a leading slash; for what is no container's content, "/".
+// Path returns a node's path in its innermost container, with a leading slash; for what is no container's content, its address with
+// one, so that two artifacts differ.
 func (t *Tree) Path(id ID) string { return t.within(id, t.Base(id)) }
 
 // Base returns the container whose content the node is: the nearest ancestor that holds a whole file system or
@@ -161,7 +162,7 @@ func compareUnobserved(a, b Unobserved) int {
 		strings.Compare(a.Reason, b.Reason), strings.Compare(a.Detail, b.Detail), strings.Compare(string(a.Hides), string(b.Hides)))
 }
 
-// Totals adds up the accounts of all containers, and the bytes of everything that was not opened.
+// Totals adds up the accounts of all containers. Bytes in a container that lies in another one count in both.
 func (t *Tree) Totals() Account {
 	var sum Account
 	for i := range t.Nodes {

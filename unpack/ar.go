@@ -41,6 +41,8 @@ func readAr(ctx context.Context, br *bufio.Reader, to *Container) error {
 		return &refusal{"unsupported", "a thin archive names files that are not in it"}
 	}
 	names := ""
+	var deb debParts
+	defer func() { deb.end(to) }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -66,9 +68,32 @@ func readAr(ctx context.Context, br *bufio.Reader, to *Container) error {
 		if _, err := br.Discard(arHeaderLen); err != nil {
 			return err
 		}
+		deb.see(h.name)
 		if err := arMember(ctx, br, to, h, &names); err != nil {
 			return err
 		}
+	}
+}
+
+// debParts notes which of the members of a Debian package (deb(5)) were there: the archive itself has no end mark, so that of one
+// that was cut between members nothing else tells that it is not whole.
+type debParts struct {
+	members     int
+	isDeb, data bool
+}
+
+func (d *debParts) see(name string) {
+	name = strings.TrimSuffix(name, "/")
+	d.members++
+	if d.members == 1 {
+		d.isDeb = name == "debian-binary"
+	}
+	d.data = d.data || strings.HasPrefix(name, "data.tar")
+}
+
+func (d *debParts) end(to *Container) {
+	if d.isDeb && !d.data {
+		to.Unobserved(to.source.taken(), -1, "truncated", "a Debian package without its data.tar", tree.HidesAll)
 	}
 }
 

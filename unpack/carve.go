@@ -3,11 +3,8 @@ package unpack
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-
-	"github.com/probat-lab/probat/tree"
 )
 
 // carveUnit is the grid on which filler is cut from the ends of a gap: the sector. Boot loaders and images on flash start
@@ -47,24 +44,8 @@ func (c *Container) carveRange(ctx context.Context, r io.ReaderAt, offset, end i
 		e.Name += "." + name
 	}
 	c.Claim(from, to-from, InNode)
-	_, err = c.walkPart(ctx, e, r, from, to-from)
+	_, err = c.Part(ctx, e, r, from, to-from)
 	return err
-}
-
-// walkPart records a file that is a range of this container's bytes and walks it. It returns the node, or None where the
-// budget had no room, and an error only where the whole walk has to end: what is wrong with the range is recorded with it.
-func (c *Container) walkPart(ctx context.Context, e Entry, r io.ReaderAt, offset, size int64) (tree.ID, error) {
-	e.Size = size
-	id, ok := c.Add(e)
-	if !ok {
-		return tree.None, errBytes
-	}
-	err := c.w.content(ctx, id, source{at: io.NewSectionReader(r, offset, size), size: size}, c.depth+1)
-	var host *hostError
-	if errors.As(err, &host) {
-		return id, err
-	}
-	return id, c.w.stopped(ctx)
 }
 
 // nameOf tells what the bytes of a range would be recognised as.

@@ -152,14 +152,39 @@ func (c *Container) Later(ctx context.Context, e Entry, write func(context.Conte
 	c.w.later(ctx, c, id, e.Size, write)
 }
 
-// Part records a file that is a range of this container's bytes (a partition, a payload) and walks it.
-func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, size int64) error {
+// Part records a file that is a range of this container's bytes (a partition, a payload) and walks it. It returns the node, and an
+// error only where the whole walk has to end: what is wrong with the range is recorded with it. The range is not claimed.
+func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, size int64) (tree.ID, error) {
 	e.Size = size
 	id, ok := c.Add(e)
 	if !ok {
-		return nil
+		return tree.None, errBytes
 	}
-	return c.w.content(ctx, id, source{at: r, size: size}, c.depth+1)
+	part := io.NewSectionReader(r, offset, size)
+	err := c.w.content(ctx, id, source{at: part, size: size}, c.depth+1)
+	var host *hostError
+	if errors.As(err, &host) {
+		return id, err
+	}
+	if c.w.nameless(id) {
+		filler, err := isFiller(ctx, part)
+		if err == nil && !filler {
+			c.w.unobserved(tree.Unobserved{
+				Node: id, Length: size, Reason: "unknown-format", Hides: tree.HidesAll,
+				Detail: "bytes outside any file system, of no known format",
+			})
+		}
+	}
+	return id, c.w.stopped(ctx)
+}
+
+// nameless tells whether a node was read whole and recognised as nothing.
+func (w *walker) nameless(id tree.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := &w.t.Nodes[id]
+	_, size, known := n.Innermost()
+	return n.Type == tree.File && known && size > 0 && n.InnermostFormat() == ""
 }
 
 // Repeat records a file that has the very bytes of another node (a flattened layer): they are not walked again. It takes that node's
@@ -232,6 +257,14 @@ func (c *Container) Unobserved(offset, length int64, reason, detail string, hide
 // UnobservedEntry records that an entry's content could not be looked at: encrypted, or of a method that is not known.
 func (c *Container) UnobservedEntry(id tree.ID, length int64, reason, detail string, hides tree.Hides) {
 	c.w.unobserved(tree.Unobserved{Node: id, Length: length, Reason: reason, Detail: detail, Hides: hides})
+}
+
+// Top records what the container says of the root directory of its content.
+func (c *Container) Top(m tree.Meta) {
+	m.Type = tree.Dir
+	c.w.mu.Lock()
+	c.w.t.Nodes[c.node].Top = &m
+	c.w.mu.Unlock()
 }
 
 // Full tells that the budget has no room for more entries or bytes: the format may stop. What is left out is recorded.

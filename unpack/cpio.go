@@ -274,13 +274,15 @@ func (c *cpioReader) entry(ctx context.Context) (last bool, err error) {
 	e.Parent, e.Name = dir, base
 	switch {
 	case !ok, base == "", e.Type != tree.File && e.Type != tree.Symlink:
-		if ok && base != "" {
+		switch {
+		case ok && base != "":
 			c.to.Add(e)
+		case ok && e.Type == tree.Dir:
+			c.to.Top(e.Meta)
 		}
-		if h.size > 0 {
-			c.to.Hidden(h.size, "of content at an entry that has none")
+		if _, err = io.Copy(io.Discard, body); body.n > 0 {
+			c.to.Hidden(body.n, "of content at an entry that has none")
 		}
-		_, err = io.Copy(io.Discard, body)
 	case e.Type == tree.Symlink:
 		err = c.symlink(e, body)
 	default:

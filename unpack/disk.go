@@ -50,7 +50,7 @@ func (c *Container) partitions(ctx context.Context, r io.ReaderAt, size int64, l
 		}
 		walked += there
 		c.Claim(p.offset, there, InNode)
-		id, err := c.walkPart(ctx, e, r, p.offset, there)
+		id, err := c.Part(ctx, e, r, p.offset, there)
 		if err != nil {
 			return err
 		}

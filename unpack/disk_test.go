@@ -314,10 +314,17 @@ func TestMBRIsNotEverythingWithItsMark(t *testing.T) {
 	odd := make([]byte, 80_000)
 	putMBR(odd, 0, [4]int{0, 0x83, 100, 100})
 	odd[446+16] = 7
+	iso := make([]byte, 80_000)
+	putMBR(iso, 0, [4]int{0, 0x83, 64, 90})
+	copy(iso[32768:], "\x01CD001\x01")
+	guid := bytes.Clone(iso)
+	putGPT(guid, 512, [3]int{1, 70, 100})
+	copy(guid[32768:], "\x01CD001\x01")
 	for name, c := range map[string]struct {
 		bytes  []byte
 		format string
 	}{
+		"iso": {iso, "iso9660"}, "iso with gpt": {guid, "iso9660"},
 		"fat": {imageRead(t, fat), "fat"}, "kernel": {kernel, ""}, "a table alone": {small, ""}, "no partition in the content": {far, ""},
 		"no partition": {empty, ""}, "an insane entry": {odd, ""},
 	} {

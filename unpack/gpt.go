@@ -27,6 +27,9 @@ const (
 
 // isGPT wants a header where sectors have 512 or 4096 bytes, or an MBR that protects one: the first header may be damaged.
 func isGPT(head []byte) bool {
+	if isISO(head) {
+		return false
+	}
 	for _, size := range []int{512, 4096} {
 		if len(head) >= size+gptHeaderSize && string(head[size:size+8]) == gptMark {
 			return hasBootMark(head) || gptHeaderSound(head[size:])

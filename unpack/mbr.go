@@ -68,13 +68,19 @@ func isBootSector(head []byte) bool {
 	at := func(offset int, s string) bool {
 		return len(head) >= offset+len(s) && string(head[offset:offset+len(s)]) == s
 	}
-	if at(3, "NTFS    ") || at(3, "EXFAT   ") || at(32769, "CD001") || at(0x202, "HdrS") || at(0, "MZ") {
+	if at(3, "NTFS    ") || at(3, "EXFAT   ") || isISO(head) || at(0x202, "HdrS") || at(0, "MZ") {
 		return true
 	}
 	perSector := binary.LittleEndian.Uint16(head[11:])
 	perCluster := head[13]
 	return (head[0] == 0xeb || head[0] == 0xe9) && perSector >= 512 && perSector <= 4096 && bits.OnesCount16(perSector) == 1 &&
 		bits.OnesCount8(perCluster) == 1 && binary.LittleEndian.Uint16(head[14:]) > 0 && head[16] >= 1 && head[16] <= 2 && head[21] >= 0xf0
+}
+
+// isISO tells an ISO 9660 image (ECMA-119, 8.4). One that boots from a stick has a partition table too, which lists the image
+// itself and what lies in it: the image is the better reading.
+func isISO(head []byte) bool {
+	return len(head) >= 32774 && string(head[32769:32774]) == "CD001"
 }
 
 // confirmMBR wants a partition that starts inside the content: else four plausible numbers were a coincidence.
@@ -128,7 +134,7 @@ func (c *Container) bootCode(ctx context.Context, r io.ReaderAt, s []byte) error
 		return nil
 	}
 	c.Claim(0, mbrCode, InNode)
-	_, err := c.walkPart(ctx, Entry{Parent: Root, Name: "mbr"}, r, 0, mbrCode)
+	_, err := c.Part(ctx, Entry{Parent: Root, Name: "mbr"}, r, 0, mbrCode)
 	return err
 }
 

@@ -108,6 +108,9 @@ func (c *Container) images(ctx context.Context, src members, plan imagePlan) err
 		if !ok {
 			return errBytes
 		}
+		if f.top.Has != 0 {
+			c.w.setMeta(id, f.top)
+		}
 		if err := f.emit(ctx, id); err != nil {
 			return err
 		}
@@ -147,7 +150,7 @@ func (c *Container) layer(ctx context.Context, src members, e Entry, l imageLaye
 		return layerNode{id: id, end: id + 1}, nil
 	}
 	defer done()
-	id, err := c.walkPart(ctx, e, r, 0, l.member.size)
+	id, err := c.Part(ctx, e, r, 0, l.member.size)
 	if err != nil {
 		return layerNode{}, err
 	}

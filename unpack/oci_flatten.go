@@ -29,6 +29,7 @@ type flattener struct {
 	steps  *int64
 	full   bool
 	faults []tree.Unobserved // of the file system
+	top    tree.Meta         // of its root directory, as the topmost layer says that says anything
 }
 
 // flatNode is an entry of the file system.
@@ -79,12 +80,23 @@ func (w *walker) entriesOf(n layerNode) (list []layerEntry, format string, fault
 	return list, w.t.Nodes[n.id].InnermostFormat(), faults
 }
 
+// topOf returns what a container says of its root directory, or what was said before.
+func (w *walker) topOf(id tree.ID, before tree.Meta) tree.Meta {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.t.Nodes[id].Top; m != nil {
+		return *m
+	}
+	return before
+}
+
 // add puts the next layer, number j, on top.
 func (f *flattener) add(ctx context.Context, n layerNode, j int) error {
 	if f.full {
 		return nil
 	}
 	list, format, faults := f.c.w.entriesOf(n)
+	f.top = f.c.w.topOf(n.id, f.top)
 	for _, u := range faults {
 		f.fault(u.Reason, fmt.Sprintf("layer%d: %s", j, u.Detail))
 	}

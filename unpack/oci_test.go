@@ -194,6 +194,9 @@ func checkImage(t *testing.T, tr *tree.Tree, at string, layers [][]byte) {
 			t.Errorf("layer%d: %+v", i, n)
 		}
 	}
+	if n := imageNode(t, tr, at+"/layer1!/usr/bin/ash2"); !n.Known {
+		t.Error("a link to a link to another layer has no digest")
+	}
 	// What a layer takes away still ships.
 	imageNode(t, tr, at+"/layer0!/etc/cron.d/job")
 	imageNode(t, tr, at+"/layer1!/etc/.wh.passwd")
@@ -491,6 +494,23 @@ func TestOCINot(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Keeping a stream to look at it as a whole is not charged twice.
+func TestOCINotCostsNothing(t *testing.T) {
+	b := gzipped(t, tarOf(t, "index.json", "{}", "big", imageNoise(1, 3<<20)))
+	var p Progress
+	imageWalk(t, b, Config{Progress: &p, Formats: slices.DeleteFunc(Formats(), func(f Format) bool { return f.Name == "oci" })})
+	for _, workers := range []int{1, 2} {
+		tr := imageWalk(t, b, Config{Workers: workers, Budget: Budget{Bytes: p.Bytes.Load()}})
+		if h := strings.Join(imageHidden(tr), "\n"); strings.Contains(h, "budget") {
+			t.Errorf("unobserved with %d workers: %s", workers, h)
+		}
+		tr = imageWalk(t, b, Config{Workers: workers, Budget: Budget{Bytes: p.Bytes.Load() / 2}})
+		if h := strings.Join(imageHidden(tr), "\n"); !strings.Contains(h, "budget") {
+			t.Errorf("unobserved with %d workers and half the budget: %s", workers, h)
+		}
 	}
 }
 

@@ -117,7 +117,8 @@ func (s *sampler) Write(p []byte) (int, error) {
 const smallestEncrypted = 1024
 
 // looksEncrypted tells whether bytes are as even as encrypted ones: their entropy is within 0.05 bits a byte of what
-// so many random bytes have (the bias of the estimate is (256-1)/(2 n ln 2), Miller 1955).
+// so many random bytes have, or for few bytes within six standard deviations. For 256 even values the estimate is too low by
+// 255/(2 n ln 2) (Miller 1955) and, of the next order, (256^2-1)/(12 n^2 ln 2); its deviation is sqrt(255/2)/(n ln 2).
 func looksEncrypted(b []byte) bool {
 	if len(b) < smallestEncrypted {
 		return false
@@ -134,5 +135,6 @@ func looksEncrypted(b []byte) bool {
 			h -= p * math.Log2(p)
 		}
 	}
-	return h >= 8-255/(2*n*math.Ln2)-0.05
+	bias := 255/(2*n*math.Ln2) + 65535/(12*n*n*math.Ln2)
+	return h >= 8-bias-max(0.05, 6*math.Sqrt(127.5)/(n*math.Ln2))
 }

@@ -3,7 +3,6 @@ package unpack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/probat-lab/probat/fact"
@@ -37,9 +36,6 @@ func openSquashfs(ctx context.Context, r io.ReaderAt, size int64, to *Container)
 		return err
 	}
 	used := fs.Info().BytesUsed
-	if used > size {
-		to.Unobserved(size, used-size, "truncated", fmt.Sprintf("the image has %d bytes, here are %d", used, size), tree.HidesAll)
-	}
 	for _, r := range fs.Ranges() {
 		kind := InStructure
 		if r.Kind == squashfs.KindData || r.Kind == squashfs.KindFragment {

@@ -66,11 +66,15 @@ func readTar(ctx context.Context, br *bufio.Reader, to *Container) error {
 		if to.Full() {
 			return errBytes
 		}
+		at := watch.n + watch.pad
 		h, err := tr.Next()
 		if n := watch.takeDirty(); n > 0 {
 			to.Hidden(n, "in the padding behind an entry")
 		}
 		if err == io.EOF {
+			if watch.n <= at { // not one block of zeros, of which two mark the end
+				to.Unobserved(watch.n, -1, "truncated", "the archive has no end mark: entries may have followed", tree.HidesAll)
+			}
 			return nil
 		}
 		if err != nil {
@@ -98,7 +102,10 @@ func tarEntry(ctx context.Context, tr *tar.Reader, h *tar.Header, to *Container)
 		to.sum.Unobserved += n
 		return err
 	case name == "":
-		return nil // "./": the root itself
+		if e.Type == tree.Dir {
+			to.Top(e.Meta)
+		}
+		return nil
 	case h.Typeflag == tar.TypeLink:
 		to.Link(e, h.Linkname)
 		return nil

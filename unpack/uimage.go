@@ -58,7 +58,7 @@ func openUImage(ctx context.Context, r io.ReaderAt, size int64, to *Container) e
 			continue
 		}
 		to.Claim(p.offset, p.size, InNode)
-		if _, err := to.walkPart(ctx, Entry{Parent: Root, Name: fmt.Sprintf("image%d", i)}, r, p.offset, p.size); err != nil {
+		if _, err := to.Part(ctx, Entry{Parent: Root, Name: fmt.Sprintf("image%d", i)}, r, p.offset, p.size); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,7 @@ func (v *volume) add(parent int, name string, e Entry) (id tree.ID, ok bool) {
 	defer func() { v.list = append(v.list, n) }()
 	if parent < 0 {
 		n.id = Root
+		v.c.Top(e.Meta)
 		return Root, true
 	}
 	e.Parent, e.Name = v.list[parent].id, name

@@ -133,7 +133,9 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 	w.entries.Add(1)
 	switch {
 	case st.IsDir():
-		n.Type, n.Size = tree.Dir, -1
+		n.Size = -1
+		hostMeta(&n.Meta, st)
+		fileXattrs(f, &n.Meta)
 		w.t.Nodes = append(w.t.Nodes, n)
 		if err = w.directory(ctx, id, a.Path); errors.Is(err, errBytes) && !w.parallel() {
 			w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "budget", Hides: tree.HidesAll, Detail: w.usedUp()})
@@ -145,6 +147,14 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 		return fmt.Errorf("opening the artifact %q: it is neither a file nor a directory", a.ID)
 	}
 	w.jobs.Wait()
+	switch {
+	case st.Mode().IsRegular() && st.Size() == 0:
+		w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "truncated", Hides: tree.HidesAll, Detail: "the artifact is empty"})
+	case w.nameless(id):
+		w.unobserved(tree.Unobserved{
+			Node: id, Length: st.Size(), Reason: "unknown-format", Hides: tree.HidesAll, Detail: "an artifact of no known format",
+		})
+	}
 	if after, serr := f.Stat(); serr == nil && !st.IsDir() && (after.Size() != st.Size() || !after.ModTime().Equal(st.ModTime())) {
 		w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "changed", Hides: tree.HidesAll, Detail: "the artifact changed while it was read"})
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/tree"
+	"github.com/probat-lab/probat/unpack/lzma"
 )
 
 // entry records one entry and claims its bytes.
@@ -171,8 +172,8 @@ func zipDecoder(br *bufio.Reader, e *zipEntry, window int64) (io.Reader, func(),
 	case zipBzip2:
 		return newBzip2(br), func() {}, nil
 	case zipLZMA:
-		in, err := zipLzma(br, e, window)
-		return in, func() {}, err
+		d := &lzmaStream{most: window, start: func(z *lzma.Reader, most int64) error { return zipLzma(z, br, e, most) }}
+		return d, d.release, nil
 	case zipZstd:
 		d := &zstdFrames{r: br, most: window}
 		return d, d.release, nil
@@ -188,21 +189,17 @@ func zipDecoder(br *bufio.Reader, e *zipEntry, window int64) (io.Reader, func(),
 }
 
 // zipLzma reads the header before an LZMA stream (APPNOTE.TXT 5.8.8).
-func zipLzma(br *bufio.Reader, e *zipEntry, window int64) (io.Reader, error) {
+func zipLzma(z *lzma.Reader, br *bufio.Reader, e *zipEntry, most int64) error {
 	var h [9]byte
 	if _, err := io.ReadFull(br, h[:]); err != nil {
-		return nil, noEOF(err)
+		return noEOF(err)
 	}
 	if binary.LittleEndian.Uint16(h[2:]) != 5 {
-		return nil, &refusal{"unsupported", "settings of LZMA of an unknown length"}
-	}
-	dict := binary.LittleEndian.Uint32(h[5:])
-	if err := checkWindow(uint64(dict), window); err != nil {
-		return nil, err
+		return &refusal{"unsupported", "settings of LZMA of an unknown length"}
 	}
 	size := uint64(e.size)
 	if e.flags&zipLzmaMarker != 0 {
-		size = unknownSize
+		size = lzma.UnknownSize
 	}
-	return newLzma(br, h[4], dict, size)
+	return z.Reset(br, h[4], binary.LittleEndian.Uint32(h[5:]), size, most)
 }

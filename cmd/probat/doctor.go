@@ -39,7 +39,9 @@ func (p *program) doctor() error {
 	dir, err := os.UserCacheDir()
 	if err == nil {
 		dir = filepath.Join(dir, "probat")
-		err = writable(dir)
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			err = writable(dir)
+		}
 	}
 	if err != nil {
 		fmt.Fprintf(p.out, "without  cache: %v (everything works, slower)\n", err)
@@ -69,9 +71,6 @@ func (p *program) doctor() error {
 
 // writable tells whether files can be made in a folder, by making one.
 func writable(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(dir, ".probat-")
 	if err != nil {
 		return err

@@ -113,8 +113,25 @@ func checkDate(s string) (string, error) {
 	return s, nil
 }
 
+// checkSkip wants the names of observers.
+func checkSkip(skip []string) error {
+	var names []string
+	for _, o := range evaluate.Observers() {
+		names = append(names, o.Name)
+	}
+	for _, s := range skip {
+		if !slices.Contains(names, s) {
+			return usage("observers are "+strings.Join(names, ", "), "--skip-observer: there is no observer %q", s)
+		}
+	}
+	return nil
+}
+
 func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := checkSkip(o.skip); err != nil {
 		return err
 	}
 	asOf, err := checkDate(o.asOf)

@@ -2,8 +2,15 @@
 // published security schemes, and keeps everything in a dossier that anyone can judge anew.
 package main
 
-import "os"
+import (
+	"os"
+	"runtime/debug"
+)
+
+// memoryLimit makes the collector work harder from there on, so that the largest products stay below 512 MiB in all.
+const memoryLimit = 384 << 20
 
 func main() {
+	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

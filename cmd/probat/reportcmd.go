@@ -70,6 +70,9 @@ Exit codes: 0 whole; 2 it is not, or is no dossier`,
 
 func (p *program) check(ctx context.Context, dir string) error {
 	c, err := dossier.Check(dir, []string{report.HTMLName})
+	if errors.Is(err, dossier.ErrNoDossier) {
+		return err
+	}
 	if err != nil {
 		return &exitError{exitUsage, err, "it was changed or is damaged: take it from where it came, or evaluate again"}
 	}

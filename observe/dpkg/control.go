@@ -177,7 +177,7 @@ func text(p *fact.Opt[string], b []byte) {
 }
 
 // plainWord tells whether a field is one word.
-func plainWord(b []byte) bool { return len(b) > 0 && bytes.IndexAny(b, " \t") < 0 }
+func plainWord(b []byte) bool { return len(b) > 0 && !bytes.ContainsAny(b, " \t") }
 
 // statuses are dpkg's, of which opkg uses some, each with whether files of the package are in the system (dpkg(1), PACKAGE STATES).
 var statuses = map[string]bool{

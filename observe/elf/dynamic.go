@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/probat-lab/probat/fact"
 )
@@ -38,7 +39,8 @@ const (
 	maxStrings = 32 << 20 // bytes of names
 	maxSymbols = 1 << 21
 	maxNeeded  = 1 << 12
-	maxName    = 4 << 10 // bytes of a library's name or a search path; Linux takes no longer path
+	maxName    = 4 << 10  // bytes of a library's name or a search path; Linux takes no longer path
+	maxNames   = 64 << 10 // bytes of the names of all libraries: they may all be one
 )
 
 // dynamic is what the dynamic section says.
@@ -141,10 +143,14 @@ func (f *file) dynamicNames(d *dynamic, size uint64, needed []uint64, names [3]u
 	if d.strings, err = f.r.at(off, size); err != nil {
 		return fmt.Errorf("the table of names of the dynamic section %w", err)
 	}
+	total := 0
 	for _, at := range needed {
 		name, err := d.name(at)
 		if err != nil {
 			return err
+		}
+		if total += len(name); total > maxNames {
+			return errors.New("the names of libraries are too long")
 		}
 		d.needed = append(d.needed, name)
 	}
@@ -177,19 +183,6 @@ func (d *dynamic) name(at uint64) (string, error) {
 	return fact.Escape(b[:end]), nil
 }
 
-// text returns the string at an offset of a table of names; empty where there is none.
-func text(table []byte, at uint64) string {
-	if at >= uint64(len(table)) {
-		return ""
-	}
-	b := table[at:]
-	b = b[:min(len(b), maxName)]
-	if end := bytes.IndexByte(b, 0); end >= 0 {
-		return string(b[:end])
-	}
-	return ""
-}
-
 // offset returns where in the file n bytes at an address stand.
 func (f *file) offset(addr, n uint64) (uint64, bool) {
 	for i := range f.loads {
@@ -207,7 +200,7 @@ type imports struct {
 	canary    bool     // refers to the stack protector
 	defines   bool     // is itself who gives it to others
 	checked   bool     // calls a checked variant
-	unchecked []string // has a checked variant and is called without
+	unchecked []string // has a checked variant and is called without; each once
 	others    bool     // any function or variable is taken from another library
 }
 
@@ -240,7 +233,7 @@ func (f *file) symbols(ctx context.Context, d *dynamic) (*imports, error) {
 		}
 		for ; uint64(len(b)) >= size; b = b[size:] {
 			info, home := b[f.r.pick(12, 4)], f.r.order.Uint16(b[f.r.pick(14, 6):])
-			im.take(d.symbol(uint64(f.r.order.Uint32(b))), home == 0, info>>4 == bindGlobal)
+			im.take(text(d.strings, uint64(f.r.order.Uint32(b))), home == 0, info>>4 == bindGlobal)
 		}
 	}
 	return im, nil
@@ -249,14 +242,15 @@ func (f *file) symbols(ctx context.Context, d *dynamic) (*imports, error) {
 // bindGlobal is STB_GLOBAL.
 const bindGlobal = 1
 
-// maxSymbol is more bytes than any name has that is looked for.
+// maxSymbol is more bytes than any name has that is looked for, of symbols and sections.
 const maxSymbol = 64
 
-func (d *dynamic) symbol(at uint64) []byte {
-	if at >= uint64(len(d.strings)) {
+// text returns the string at an offset of a table of names; nil where there is none, or a longer one than any that is looked for.
+func text(table []byte, at uint64) []byte {
+	if at >= uint64(len(table)) {
 		return nil
 	}
-	b := d.strings[at:]
+	b := table[at:]
 	b = b[:min(len(b), maxSymbol)]
 	if end := bytes.IndexByte(b, 0); end >= 0 {
 		return b[:end]
@@ -277,7 +271,9 @@ func (im *imports) take(name []byte, undefined, global bool) {
 		return
 	}
 	if checkedVariants[string(name)] {
-		im.unchecked = append(im.unchecked, string(name))
+		if !slices.Contains(im.unchecked, string(name)) {
+			im.unchecked = append(im.unchecked, string(name))
+		}
 		return
 	}
 	if rest, ok := bytes.CutPrefix(name, []byte("__")); ok {

@@ -125,7 +125,7 @@ func (f *file) lookAtSections() {
 		return
 	}
 	var noteSections []section
-	err := f.r.eachSection(f.h, func(name string, s section) {
+	err := f.r.eachSection(f.h, func(name []byte, s section) {
 		switch {
 		case s.typ == sectionSymbols && f.symtab == nil:
 			f.symtab = &s
@@ -136,7 +136,7 @@ func (f *file) lookAtSections() {
 		case s.typ == sectionNote && len(noteSections) < maxNoteSections:
 			noteSections = append(noteSections, s)
 		}
-		switch name {
+		switch string(name) {
 		case ".comment":
 			f.comment = &s
 		case ".go.buildinfo", ".gopclntab", ".note.go.buildid":
@@ -153,7 +153,7 @@ func (f *file) lookAtSections() {
 	}
 }
 
-// maxNoteSections is how many sections of notes are read; programs have four or five.
+// maxNoteSections is how many sections, or segments, of notes are read; programs have four or five.
 const maxNoteSections = 64
 
 // describe returns the attributes; beside an error those that could be determined, or nil where there are none.
@@ -256,10 +256,14 @@ func (f *file) readInterp(a *fact.ELF) error {
 
 // readNotes reads the segments of notes and properties.
 func (f *file) readNotes(segments []segment) error {
+	count := 0
 	for i := range segments {
 		s := &segments[i]
 		if s.typ != segmentNote && s.typ != segmentProperty {
 			continue
+		}
+		if count++; count > maxNoteSections {
+			return errors.New("there are too many segments of notes")
 		}
 		if s.filesz > maxNotes {
 			return fmt.Errorf("a segment of notes %w", errBudget)
@@ -324,7 +328,6 @@ func (f *file) describeDynamic(ctx context.Context, a *fact.ELF) (damage []error
 // none is called says nothing.
 func (im *imports) describe(a *fact.ELF, gnu bool) {
 	slices.Sort(im.unchecked)
-	im.unchecked = slices.Compact(im.unchecked)
 	switch {
 	case im.checked:
 		a.Fortify = fact.Known(true)

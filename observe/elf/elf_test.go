@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -300,6 +301,30 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestHostile has files that make much of little: each ends soon, and says why.
+func TestHostile(t *testing.T) {
+	b := program(true, little, machineX86_64)
+	b.needed = slices.Repeat([]string{strings.Repeat("a", 4000)}, 100)
+	if records, err := lookBoth(t, b.bytes()); err == nil || strings.Contains(attrsOf(records), `"needed"`) {
+		t.Errorf("long names: %v", err)
+	}
+	b = program(true, little, machineX86_64)
+	for range 1000 {
+		b.segments = append(b.segments, [2]uint32{segmentNote, 4})
+	}
+	if _, err := lookBoth(t, b.bytes()); err == nil || !strings.Contains(err.Error(), "too many segments of notes") {
+		t.Errorf("notes: %v", err)
+	}
+	// A GNU hash table whose chain does not end, and counts that no file could have.
+	for _, at := range [][2]uint64{{tagGNUHash, 0x40}, {tagMIPSSymbols, 1 << 60}, {tagMIPSSymbols, maxSymbols}} {
+		b = program(true, little, machineX86_64)
+		b.tags = append(b.tags, [2]uint64{at[0], base + at[1]})
+		if _, err := lookBoth(t, b.bytes()); err == nil && at[0] != tagGNUHash {
+			t.Errorf("tag %x: no error", at[0])
+		}
+	}
+}
+
 // TestSectionsDamaged has sections outside the file: the program would run all the same, and only what they would have told is unknown.
 func TestSectionsDamaged(t *testing.T) {
 	b := program(true, little, machineX86_64).bytes()
@@ -351,7 +376,6 @@ var compiled = []struct {
 	{"-shared -fPIC -fstack-protector-all -Wl,-soname,liba.so.1", []string{`"type":"library"`, `"soname":"liba.so.1"`, `!"pie"`, `"canary":true`}},
 	{"-c -fstack-protector-all", []string{`"type":"relocatable"`, `"canary":true`, `!"nx"`, `!"relro"`, `!"pie"`}},
 	{"-c -fno-stack-protector", []string{`"type":"relocatable"`, `"canary":false`}},
-	{"-nostdlib -static -Wl,-N -Wl,-e,main -fno-builtin -DNOLIBC", []string{`"rwx":true`}},
 	{"-Wl,--hash-style=gnu -fno-stack-protector", []string{`"canary":false`}},
 	{"-Wl,--hash-style=sysv -fstack-protector-all", []string{`"canary":true`}},
 }

@@ -224,7 +224,7 @@ const (
 var errMany = errors.New("there are too many sections")
 
 // eachSection calls fn for every section with its name, which is empty where it cannot be read.
-func (r *reader) eachSection(h *header, fn func(name string, s section)) error {
+func (r *reader) eachSection(h *header, fn func(name []byte, s section)) error {
 	if h.shsize != r.pick(40, 64) {
 		return fmt.Errorf("section headers have %d bytes", h.shsize)
 	}

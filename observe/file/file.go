@@ -27,8 +27,8 @@ func Observer() observe.Observer {
 const checkEvery = 1 << 12
 
 func join(ctx context.Context, v *observe.View) error {
-	if v.InSystem() { // its root is a node as well: a directory that all may write to is nowhere worse
-		record(v, v.RootID(), v.Node(v.RootID()))
+	if top, ok := v.Top(); ok { // a root directory that all may write to is nowhere worse
+		record(v, v.RootID(), &tree.Node{Meta: top})
 	}
 	n, ended := 0, false
 	v.Walk(func(id tree.ID, _ string, node *tree.Node) {

@@ -14,7 +14,10 @@ var implied = map[string][]string{
 }
 
 // maxActive bounds how many units are followed, instances of templates above all.
-const maxActive = 50_000
+const (
+	maxActive = 50_000
+	maxQueue  = 1_000_000
+)
 
 // activate follows what the default target pulls in.
 func (s *units) activate(ctx context.Context) *activation {
@@ -26,7 +29,12 @@ func (s *units) activate(ctx context.Context) *activation {
 	a.known = true
 	queue := []string{start.name, "basic.target"}
 	push := func(names ...string) { queue = append(queue, names...) }
-	for len(queue) > 0 && len(a.on) < maxActive && ctx.Err() == nil {
+	for len(queue) > 0 && ctx.Err() == nil {
+		if len(a.on) >= maxActive || len(queue) > maxQueue {
+			s.over = true
+			s.j.v.Unobserved(start.node, "budget", "more units are pulled in than can be followed")
+			break
+		}
 		u := s.load(queue[0])
 		queue = queue[1:]
 		if a.on[u.name] || u.masked {

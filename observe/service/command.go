@@ -9,8 +9,9 @@ import (
 
 // command is a command line as far as it can be taken apart.
 type command struct {
-	argv []string // the program first; never empty
-	open bool     // something in it could not be told (a variable that nothing sets, a substitution): there may be more options
+	argv   []string // the program first; never empty
+	nested bool     // another program serves it: such programs are not followed twice
+	open   bool     // something in it could not be told (a variable that nothing sets, a substitution): there may be more options
 }
 
 // listen is one place where a program listens.

@@ -147,7 +147,7 @@ func (j *joiner) served(f observe.File, s *served, started fact.Opt[bool]) {
 	user, _, _ = strings.Cut(user, "/")
 	a := fact.Service{
 		Name: fact.Escape(s.name), Manager: "inetd", AtBoot: started, User: fact.Known(fact.Escape(user)),
-		Command: fact.Known(fact.Escape(mask(strings.Join(s.words, " ")))),
+		Command: commandText(strings.Join(s.words, " ")),
 	}
 	at := listen{protocol: protocolOf(s.protocol), address: s.address}
 	switch {

@@ -95,7 +95,7 @@ func (j *joiner) entry(f observe.File, e entry, starts bool) {
 		return
 	}
 	a := fact.Service{
-		Name: fact.Escape(e.id), Manager: "inittab", AtBoot: j.started(starts), User: fact.Known("root"), Command: fact.Known(fact.Escape(mask(process))),
+		Name: fact.Escape(e.id), Manager: "inittab", AtBoot: j.started(starts), User: fact.Known("root"), Command: commandText(process),
 	}
 	if !ok {
 		j.put(f.ID, []fact.Service{a}, shown(e.line))

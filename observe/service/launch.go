@@ -150,5 +150,18 @@ var secret = regexp.MustCompile(`(?i)((?:pass(?:word|wd|phrase)?|secret|token|ps
 // mask takes secrets out of a command line: what is assigned to a name that says it is one.
 func mask(s string) string { return secret.ReplaceAllString(s, "${1}***") }
 
+// maxCommand is how many bytes of a command line are recorded.
+const maxCommand = 4096
+
+// commandText is a command line as facts have it: secrets masked, cut where it is very long.
+func commandText(s string) fact.Opt[string] {
+	if len(s) > maxCommand {
+		s = s[:maxCommand] + " ..."
+	}
+	return fact.Known(fact.Escape(mask(s)))
+}
+
 // shown is a line as the decisive bytes of a fact, secrets masked.
-func shown(l observe.Line) *fact.Excerpt { return l.Masked(mask(l.Text)) }
+func shown(l observe.Line) *fact.Excerpt {
+	return l.Masked(mask(l.Text[:min(len(l.Text), maxCommand)]))
+}

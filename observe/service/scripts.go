@@ -38,6 +38,7 @@ type runs struct {
 	manager map[string]string // by path, where a directory of links says it
 	files   map[string]observe.File
 	queue   []string
+	spent   int  // commands that were looked at
 	linked  bool // a directory of links says which scripts are enabled: those without a link are not
 }
 
@@ -87,6 +88,17 @@ func (r *runs) open(p string) (*script, bool) {
 	return s, ok
 }
 
+// maxSpent bounds how many commands of all scripts are looked at.
+const maxSpent = 400_000
+
+func (r *runs) spend(p string) bool {
+	r.spent++
+	if r.spent == maxSpent {
+		r.j.v.Unobserved(r.files[p].ID, "budget", "more commands in start scripts than can be followed")
+	}
+	return r.spent < maxSpent
+}
+
 // reach says that a script is run, or may be.
 func (r *runs) reach(p string, state int) {
 	if _, ok := r.open(p); ok && r.state[p] < state {
@@ -103,25 +115,24 @@ func (r *runs) enabledByLinks() {
 			levels = []string{l}
 		}
 	}
-	state := reached
 	for _, l := range append([]string{"S"}, levels...) {
 		if l == "S" && r.j.init == "systemd" {
 			continue // its generator reads the others only (systemd-sysv-generator(8))
 		}
 		for _, dir := range []string{"/etc/rc" + l + ".d", "/etc/rc.d/rc" + l + ".d"} {
-			r.links(dir, "sysv", true, state)
+			r.links(dir, "sysv", true)
 		}
 	}
 	if r.j.init != "systemd" {
-		r.links("/etc/rc.d", "sysv", true, state)
+		r.links("/etc/rc.d", "sysv", true)
 		for _, level := range []string{"sysinit", "boot", "default"} {
-			r.links("/etc/runlevels/"+level, "openrc", false, state)
+			r.links("/etc/runlevels/"+level, "openrc", false)
 		}
 	}
 }
 
 // links takes up one directory of links; sNames says that those that start begin with S and two digits.
-func (r *runs) links(dir, manager string, sNames bool, state int) {
+func (r *runs) links(dir, manager string, sNames bool) {
 	for _, name := range r.j.v.Names(dir) {
 		if sNames && !isSName(name) {
 			continue
@@ -140,7 +151,7 @@ func (r *runs) links(dir, manager string, sNames bool, state int) {
 			}
 		}
 		r.manager[p] = manager
-		r.reach(p, state)
+		r.reach(p, reached)
 	}
 }
 
@@ -170,14 +181,13 @@ func (r *runs) runByInit() {
 	default:
 		t := f.Parsed.(*inittab)
 		for _, e := range t.entries {
-			state := reached
 			if !actions[e.action] {
 				continue
 			}
 			words, _ := split(strings.TrimLeft(e.process, "-+"), nil)
 			for _, w := range words {
 				if strings.HasPrefix(w, "/etc/") {
-					r.reach(w, state)
+					r.reach(w, reached)
 				}
 			}
 		}
@@ -201,6 +211,9 @@ func (r *runs) follow(p string) {
 		return
 	}
 	for _, inv := range s.invocations {
+		if !r.spend(p) {
+			return
+		}
 		words, _ := split(inv.text, s.vars)
 		if len(words) > 1 && (words[0] == "." || words[0] == "source" || words[0] == "exec" || isShell(words[0])) {
 			words = words[1:]
@@ -253,6 +266,9 @@ func (r *runs) record(p string, f observe.File) {
 	vars := r.variables(s)
 	seen := map[string]bool{}
 	for _, inv := range s.invocations {
+		if !r.spend(p) {
+			return
+		}
 		l, ok := launchOf(inv.text, vars)
 		if !ok {
 			continue
@@ -267,7 +283,7 @@ func (r *runs) record(p string, f observe.File) {
 		}
 		seen[key] = true
 		a := fact.Service{
-			Name: fact.Escape(base(p)), Manager: manager, AtBoot: r.bootOf(p, inv.sure), Command: fact.Known(fact.Escape(mask(strings.Join(l.argv, " ")))),
+			Name: fact.Escape(base(p)), Manager: manager, AtBoot: r.bootOf(p, inv.sure), Command: commandText(strings.Join(l.argv, " ")),
 			User: fact.Known(fact.Escape(l.user)),
 		}
 		r.j.put(f.ID, o.fill(a), shown(inv.line))
@@ -290,7 +306,7 @@ func (r *runs) fallback(p string, f observe.File, s *script, manager string, var
 		if name == "command" {
 			more, unknown := split(vars["command_args"], vars)
 			words, open = append(words, more...), unknown || s.hasFunction("start")
-			a.Command = fact.Known(fact.Escape(mask(strings.Join(words, " "))))
+			a.Command = commandText(strings.Join(words, " "))
 		}
 		var e *fact.Excerpt
 		if line, ok := s.lines[name]; ok {

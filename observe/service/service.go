@@ -71,6 +71,8 @@ type joiner struct {
 	snmp      *snmpConfig // likewise
 
 	out    []start
+	bytes  int             // of strings in out, about
+	full   bool            // and they are too many
 	native map[string]bool // services that systemd has units of, without suffix
 }
 
@@ -84,11 +86,15 @@ func join(ctx context.Context, v *observe.View) error {
 			j.services = f.Parsed.(servicePorts)
 		}
 	}
-	// These three only say where a server listens: where one cannot be read, that stays absent.
-	if f, ok := v.File("etc/vsftpd.conf"); ok && f.Err == nil {
+	// These three say where a server listens: where one cannot be read, that stays absent, and what would be asked of it stays open.
+	if f, ok := v.File("etc/vsftpd.conf"); ok && f.Err != nil {
+		v.Failed(f)
+	} else if ok {
 		j.vsftpd = f.Parsed.(assignments)
 	}
-	if f, ok := v.File("etc/snmp/snmpd.conf"); ok && f.Err == nil {
+	if f, ok := v.File("etc/snmp/snmpd.conf"); ok && f.Err != nil {
+		v.Failed(f)
+	} else if ok {
 		j.snmp = f.Parsed.(*snmpConfig)
 	}
 	j.sshd, j.sshdKnown = sshd.Listeners(ctx, v)
@@ -111,8 +117,31 @@ func (j *joiner) record(at tree.ID, a fact.Service, c command, e *fact.Excerpt) 
 
 func (j *joiner) put(at tree.ID, list []fact.Service, e *fact.Excerpt) {
 	for _, a := range list {
+		if j.bytes += sizeOf(&a); j.bytes > maxBytes {
+			if !j.full {
+				j.full = true
+				j.v.Unobserved(at, "budget", "more services than can be recorded")
+			}
+			return
+		}
 		j.out = append(j.out, start{at, a, e})
 	}
+}
+
+// maxBytes bounds what the services of one system take: a few hostile lines could be repeated for each of many instances or addresses.
+const maxBytes = 64 << 20
+
+func sizeOf(a *fact.Service) int {
+	n := 256 + len(a.Name)
+	for _, o := range []fact.Opt[string]{a.Program, a.Command, a.Address, a.User} {
+		s, _ := o.Get()
+		n += len(s)
+	}
+	list, _ := a.Hardening.Get()
+	for _, s := range list {
+		n += len(s) + 8
+	}
+	return n
 }
 
 // findInit says what the kernel starts first. It tries the places that Linux tries (init/main.c).

@@ -67,11 +67,26 @@ var debianLike = observetest.Files{
 	"etc/rc2.d/S01ssh":                                          "-> ../init.d/ssh",
 	"etc/init.d/old":                                            "#!/bin/sh\nDAEMON=/usr/sbin/olddaemon\ncase $1 in start) daemon $DAEMON -x ;; esac\n",
 	"etc/rc3.d/S20old":                                          "-> ../init.d/old",
+	"etc/init.d/early":                                          "#!/bin/sh\nDAEMON=/sbin/early\n",
+	"etc/rcS.d/S01early":                                        "-> ../init.d/early",
 	"etc/init.d/unused":                                         "#!/bin/sh\n",
 	"etc/rc.local":                                              "#!/bin/sh\nnc -lk -p 4444 -e /bin/sh &\n",
 	"etc/xinetd.d/tftp":                                         "service tftp\n{\n disable = no\n socket_type = dgram\n protocol = udp\n user = root\n server = /usr/sbin/in.tftpd\n server_args = -s /srv\n bind = 10.0.0.1\n}\n",
 	"etc/xinetd.d/off":                                          "service telnet\n{\n disable = yes\n socket_type = stream\n server = /usr/sbin/in.telnetd\n}\n",
 	"etc/services":                                              "tftp 69/udp\ntelnet\t23/tcp\n",
+}
+
+// sysvinit starts runlevel 2 here, and knows the names of its own list of services only.
+var sysvinit = observetest.Files{
+	"sbin/init": "x", "etc/services": "telnet 2300/tcp\n",
+	"etc/inittab":         "id:2:initdefault:\nsi::sysinit:/etc/init.d/rcS\n1:2345:respawn:/sbin/getty 38400 tty1\nT0:3:respawn:/sbin/getty -L ttyS0 9600 vt100\nIN:2:respawn:/usr/sbin/inetd -i\n",
+	"etc/init.d/rcS":      "#!/bin/sh\nexec /etc/init.d/rc S\n",
+	"etc/init.d/cron":     "#!/bin/sh\nDAEMON=/usr/sbin/cron\ncase $1 in\nstart|boot)\n start-stop-daemon --start --quiet --exec $DAEMON\n ;;\nesac\n",
+	"etc/init.d/snmpd":    "#!/bin/sh\n. /etc/default/snmpd\nstart-stop-daemon -S -x /usr/sbin/snmpd -- $OPTS 127.0.0.1:1161\n",
+	"etc/default/snmpd":   "export OPTS='-Lsd'\n",
+	"etc/init.d/hostname": "#!/bin/sh\nhostname x\n",
+	"etc/rc2.d/S01cron":   "-> ../init.d/cron", "etc/rc3.d/S02snmpd": "-> ../init.d/snmpd", "etc/rcS.d/S03hostname": "-> ../init.d/hostname",
+	"etc/inetd.conf": "telnet stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.telnetd\nftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd\n",
 }
 
 var openwrt = observetest.Files{
@@ -91,7 +106,7 @@ var alpine = observetest.Files{
 
 func TestGolden(t *testing.T) {
 	for name, files := range map[string]observetest.Files{
-		"busybox": busyboxRouter, "systemd": debianLike, "openwrt": openwrt, "alpine": alpine,
+		"busybox": busyboxRouter, "systemd": debianLike, "openwrt": openwrt, "sysvinit": sysvinit, "alpine": alpine,
 		"noinittab": {"sbin/init": "-> ../bin/busybox", "bin/busybox": "x", "etc/init.d/rcS": "telnetd\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) { observetest.Golden(t, name, observetest.Facts(t, Observer(), files)) })
@@ -261,4 +276,40 @@ func checkFact(t *testing.T, a fact.Service, e *fact.Excerpt) {
 	if err := observetest.Check(k, fact.Encode("service", fact.Location{Node: "x"}, fact.Record{Attrs: a, Excerpt: e})); err != nil {
 		t.Error(err)
 	}
+}
+
+// Few bytes that say much over and over end in a budget, soon.
+func TestBlowUp(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, files := range map[string]observetest.Files{
+		"instances": {
+			"sbin/init": "-> systemd", "lib/systemd/system/default.target": "[Unit]\nWants=" + names("a@%d.service ", 20_000) + "\n",
+			"lib/systemd/system/a@.service": "[Service]\nPrivateTmp=" + long + "\nExecStart=/x " + long + "\n",
+		},
+		"addresses": {
+			"lib/systemd/system/a.socket":  "[Socket]\n" + names("ListenStream=%d\n", 20_000),
+			"lib/systemd/system/a.service": "[Service]\nExecStart=/x " + long + "\n",
+		},
+		"scripts": {"etc/init.d/rcS": strings.Repeat("A=$B$B;B=$A$A;telnetd $A\n", 20_000) + names("tcpsvd 0 %d tcpsvd 0 1 telnetd;", 100_000)},
+		"nested":  {"etc/inetd.conf": "a stream tcp nowait root " + strings.Repeat("tcpsvd 0 1 ", 100_000) + "\n"},
+		"xinetd":  {"etc/xinetd.conf": "service a\n{\n x += " + strings.Repeat("a ", 500_000) + "\n" + strings.Repeat(" x -= b\n", 100_000) + "}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			total := 0
+			for _, l := range observetest.Facts(t, Observer(), files) {
+				total += len(l)
+			}
+			if total > 4*maxBytes {
+				t.Errorf("%d bytes of facts", total)
+			}
+		})
+	}
+}
+
+func names(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i+1)
+	}
+	return b.String()
 }

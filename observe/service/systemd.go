@@ -75,6 +75,8 @@ type units struct {
 	pulls   map[string][]string // names in foo.target.wants and its kin, by foo.target
 	loaded  map[string]*unit
 	failed  map[tree.ID]bool // files whose failure is recorded
+	bytes   int64            // of files that were taken, once for each instance
+	over    bool             // and they were too many
 }
 
 func (j *joiner) systemd(ctx context.Context) error {
@@ -143,9 +145,10 @@ func (s *units) list(dir string) {
 	}
 }
 
+// isUnit says whether a name is that of a unit of a type that is read; systemd takes names of at most 255 bytes.
 func isUnit(name string) bool {
 	i := strings.LastIndexByte(name, '.')
-	return i > 0 && slices.Contains(unitSuffixes, name[i:])
+	return i > 0 && len(name) < 256 && slices.Contains(unitSuffixes, name[i:])
 }
 
 // instance splits foo@bar.service into foo@.service and bar.
@@ -244,7 +247,7 @@ func (s *units) read(name, p string, there bool) *unit {
 		return u
 	}
 	u.node = file.ID
-	if file.Node.Size == 0 {
+	if _, size, _ := file.Node.Innermost(); size == 0 {
 		u.masked = true
 		return u
 	}
@@ -273,7 +276,19 @@ func (s *units) file(p string) (observe.File, bool) {
 	return f, ok
 }
 
+// maxTaken bounds the bytes of unit files that are taken, a template's once for each instance.
+const maxTaken = 32 << 20
+
+// take joins a file's settings to those of a unit.
 func (s *units) take(u *unit, f observe.File) {
+	_, size, _ := f.Node.Innermost()
+	if s.bytes += size; s.bytes > maxTaken {
+		if !s.over {
+			s.over = true
+			s.j.v.Unobserved(f.ID, "budget", "more instances of units than can be followed")
+		}
+		return
+	}
 	file := f.Parsed.(*unitFile)
 	for _, set := range file.settings {
 		u.settings = append(u.settings, located{set, f.ID})
@@ -327,7 +342,7 @@ func (s *units) bootOf(u *unit, a *activation) fact.Opt[bool] {
 	switch {
 	case u.masked || s.j.init == "other":
 		return fact.Known(false)
-	case s.j.init == "" || !a.known || !a.on[u.name] && a.maybe[u.name]:
+	case s.j.init == "" || !a.known || s.over || !a.on[u.name] && a.maybe[u.name]:
 		return fact.Opt[bool]{}
 	}
 	return fact.Known(a.on[u.name])

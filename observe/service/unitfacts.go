@@ -57,7 +57,7 @@ func (s *units) describe(u *unit, attrs *fact.Service) (command, bool) {
 	if len(lines) == 0 {
 		return command{}, false
 	}
-	attrs.Command = fact.Known(fact.Escape(mask(lines[0].value)))
+	attrs.Command = commandText(lines[0].value)
 	return s.execStart(u, lines[0].value)
 }
 

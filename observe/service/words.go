@@ -66,7 +66,11 @@ func split(s string, known assignments) (words []string, open bool) {
 	return w.words, w.open
 }
 
-const maxWords = 4096
+// Limits of one command line: words, and bytes that variables bring in.
+const (
+	maxWords    = 4096
+	maxExpanded = 4096
+)
 
 type splitter struct {
 	known   assignments
@@ -159,7 +163,7 @@ func (w *splitter) variable(s string, quoted bool) (n int) {
 	if ok && value == "" && hasFallback || !ok && hasFallback && !strings.ContainsAny(fallback, "$`") {
 		value, ok = fallback, true
 	}
-	if w.total += len(value); !ok && !w.closed || w.total > 1<<16 {
+	if w.total += len(value); !ok && !w.closed || w.total > maxExpanded {
 		w.unknown("$" + s[:n])
 		return n
 	}

@@ -19,8 +19,9 @@ type xblock struct {
 }
 
 type xinetdConfig struct {
-	blocks []*xblock
-	faults []int64
+	blocks   []*xblock
+	includes []observe.Line // of other places than the usual directory
+	faults   []int64
 }
 
 func parseXinetd(ctx context.Context, b []byte) (any, error) {
@@ -36,7 +37,11 @@ func parseXinetd(ctx context.Context, b []byte) (any, error) {
 		}
 		w := strings.Fields(strings.Replace(strings.Replace(l.Text, "+=", " += ", 1), "-=", " -= ", 1))
 		switch {
-		case len(w) == 0 || w[0][0] == '#' || strings.HasPrefix(w[0], "include"):
+		case len(w) == 0 || w[0][0] == '#':
+		case block == nil && (w[0] == "include" || w[0] == "includedir"):
+			if len(w) < 2 || w[0] == "include" || strings.Trim(w[1], "/") != "etc/xinetd.d" {
+				c.includes = append(c.includes, l)
+			}
 		case block == nil && (w[0] == "service" && len(w) >= 2 || w[0] == "defaults"):
 			block = &xblock{values: map[string][]string{}, line: l, server: l}
 			if w[0] == "service" {
@@ -59,6 +64,9 @@ func parseXinetd(ctx context.Context, b []byte) (any, error) {
 	return c, nil
 }
 
+// maxValues is how many values of an attribute are kept; a line that makes them more is no attribute.
+const maxValues = 1024
+
 // set takes a line "attribute = value ...".
 func (x *xblock) set(l observe.Line) bool {
 	key, value, ok := strings.Cut(l.Text, "=")
@@ -67,13 +75,18 @@ func (x *xblock) set(l observe.Line) bool {
 	}
 	key = strings.TrimSpace(key)
 	values := strings.Fields(value)
-	switch k := strings.TrimSpace(strings.TrimRight(key, "+-")); {
+	k := strings.TrimSpace(strings.TrimRight(key, "+-"))
+	switch {
 	case strings.HasSuffix(key, "+"):
 		x.values[k] = append(x.values[k], values...)
 	case strings.HasSuffix(key, "-"):
 		x.values[k] = slices.DeleteFunc(x.values[k], func(s string) bool { return slices.Contains(values, s) })
 	default:
 		x.values[k] = values
+	}
+	if len(x.values[k]) > maxValues {
+		x.values[k] = x.values[k][:maxValues]
+		return false
 	}
 	if key == "server" {
 		x.server = l
@@ -101,6 +114,11 @@ func (j *joiner) xinetd(context.Context) error {
 				continue
 			}
 			c := f.Parsed.(*xinetdConfig)
+			for i, l := range c.includes {
+				if i < maxFaults {
+					j.v.Unobserved(f.ID, "unsupported", fmt.Sprintf("line %d includes another place than /etc/xinetd.d", l.Number))
+				}
+			}
 			for _, n := range c.faults {
 				j.v.Unobserved(f.ID, "unparsed", fmt.Sprintf("line %d is no attribute, or a block without an end", n))
 			}
@@ -170,7 +188,7 @@ func (j *joiner) xservice(f observe.File, x, defaults *xblock, started fact.Opt[
 	if slices.Contains(x.values["flags"], "NAMEINARGS") && len(argv) > 1 && base(server) != "tcpd" {
 		argv = slices.Delete(argv, 1, 2)
 	}
-	a.Command = fact.Known(fact.Escape(mask(strings.Join(argv, " "))))
+	a.Command = commandText(strings.Join(argv, " "))
 	o := j.understand(command{argv: argv})
 	o.listens = []listen{at}
 	j.put(f.ID, o.fill(a), shown(x.server))

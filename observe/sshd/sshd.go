@@ -93,10 +93,18 @@ func Listeners(ctx context.Context, v *observe.View) ([]Listener, bool) {
 			continue
 		}
 		r := &reader{v: v, out: nowhere{}, sections: map[string]*section{}}
-		if f.Err != nil || r.read(ctx, f) != nil || r.full {
+		if f.Err != nil {
+			v.Failed(f)
+			return nil, false
+		}
+		if r.read(ctx, f) != nil || r.full {
+			v.Unobserved(f.ID, "unparsed", "where the server listens cannot be read")
 			return nil, false
 		}
 		s := &r.section("", f.ID).values
+		if s.uncertain {
+			v.Unobserved(f.ID, "unparsed", "where the server listens is not certain")
+		}
 		return s.listeners(), !s.uncertain
 	}
 	return nil, false

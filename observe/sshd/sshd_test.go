@@ -127,6 +127,21 @@ func TestUnreadIncludeLeavesValuesAbsent(t *testing.T) {
 	}
 }
 
+// A file that includes itself is read as often as servers read it, and no further.
+func TestDepth(t *testing.T) {
+	if got := facts(t, "sshd_option", observetest.Files{mainFile: "HostKey /k\nInclude sshd_config\n"}); len(got) != 1 {
+		t.Errorf("%d different facts of one option", len(got))
+	}
+	res := observetest.Run(t, observetest.Write(t, observetest.Files{mainFile: "Port 1\nInclude sshd_config\n"}), Observer())
+	if lines := res.Facts.Lines("unobserved"); len(lines) != 1 || !strings.Contains(lines[0], "budget") {
+		t.Errorf("unobserved: %q", lines)
+	}
+	hostKeys := facts(t, "sshd", observetest.Files{mainFile: "HostKey /k\nInclude sshd_config\n"})
+	if v, _ := hostKeys[0].Get("host_keys"); len(v.([]string)) != maxDepth {
+		t.Errorf("read %d times", len(v.([]string)))
+	}
+}
+
 func TestManyLines(t *testing.T) {
 	got := facts(t, "sshd", observetest.Files{mainFile: strings.Repeat("AllowUsers a\n", 100_000)})
 	if len(got) != 1 {

@@ -8,6 +8,8 @@ import (
 	"github.com/anchore/go-lzo"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/probat-lab/probat/unpack/lzma"
 )
 
 // The compressors, numbered as in the superblock.
@@ -64,9 +66,9 @@ func newCodec(id, blockSize int) (codec, error) {
 	case compLZO:
 		c.inflate = func(dst, src []byte) (int, error) { return lzo.Decompress(src, dst) }
 	case compXZ:
-		c.inflate = pooled((*lzmaDecoder).decodeXZ)
+		c.inflate = pooled((*lzma.Decoder).XZ)
 	case compLZMA:
-		c.inflate = pooled((*lzmaDecoder).decodeAlone)
+		c.inflate = pooled((*lzma.Decoder).LZMA)
 	case compLZ4:
 		c.inflate = func(dst, src []byte) (int, error) { return lz4.UncompressBlock(src, dst) }
 	case compZstd:

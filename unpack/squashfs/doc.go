@@ -18,5 +18,5 @@
 // Documentation/filesystems/squashfs.rst there. What the kernel would refuse to
 // read is refused here as well; where it tolerates something odd, so do we.
 //
-// The package may be used by unpack; it imports no other package of the module.
+// The package may be used by unpack; of the module it imports unpack/lzma and nothing else.
 package squashfs

@@ -1,4 +1,4 @@
-package squashfs
+package lzma
 
 import "encoding/binary"
 
@@ -7,37 +7,24 @@ import "encoding/binary"
 // undone here, per architecture, as in the kernel's lib/xz/xz_dec_bcj.c and
 // liblzma's simple filters.
 
-// bcj returns the function that undoes the branch filter with an id of the
-// xz format, or nil. at is the address of the first byte.
-func bcj(id uint64) func(data []byte, at uint32) {
-	switch id {
-	case 4:
-		return bcjX86
-	case 5:
-		return bcjPowerPC
-	case 6:
-		return bcjIA64
-	case 7:
-		return bcjARM
-	case 8:
-		return bcjARMThumb
-	case 9:
-		return bcjSPARC
-	case 10:
-		return bcjARM64
-	}
-	return nil
+// Each function works on data whose first byte has the address at, and returns how many bytes it is done with.
+
+// x86State goes from one call of bcjX86 to the next.
+type x86State struct {
+	mask uint32 // at which of the last three bytes before prev+1 an opcode was seen: then such operands may be chance
+	ago  int    // how far before the first byte the last opcode was; 0 if there was none
 }
 
-// bcjX86 finds CALL and JMP (E8, E9) whose operand's high byte is 00 or FF. mask
-// remembers at which of the last three bytes an opcode was seen, for which such
-// operands may be chance.
-func bcjX86(data []byte, at uint32) {
+// bcjX86 finds CALL and JMP (E8, E9) whose operand's high byte is 00 or FF.
+func bcjX86(data []byte, at uint32, s *x86State) int {
 	allowed := [8]bool{true, true, true, false, true}
 	bits := [8]uint{0, 1, 2, 2, 3, 3, 3, 3}
 	sign := func(b byte) bool { return b == 0 || b == 0xff }
-	mask, prev := uint32(0), -1
-	for i := 0; i+5 <= len(data); i++ {
+	mask, prev, i := s.mask, -s.ago, 0
+	if s.ago == 0 {
+		prev = -1
+	}
+	for ; i+5 <= len(data); i++ {
 		if data[i]&0xfe != 0xe8 {
 			continue
 		}
@@ -72,29 +59,36 @@ func bcjX86(data []byte, at uint32) {
 		i += 4
 		mask = 0
 	}
+	s.mask, s.ago = mask, min(i-prev, 8)
+	return i
 }
 
-func bcjPowerPC(data []byte, at uint32) {
-	for i := 0; i+4 <= len(data); i += 4 {
+func bcjPowerPC(data []byte, at uint32) int {
+	i := 0
+	for ; i+4 <= len(data); i += 4 {
 		if v := binary.BigEndian.Uint32(data[i:]); v&0xfc000003 == 0x48000001 { // bl
 			v = v&^0x03fffffc | (v-at-uint32(i))&0x03fffffc
 			binary.BigEndian.PutUint32(data[i:], v)
 		}
 	}
+	return i
 }
 
-func bcjARM(data []byte, at uint32) {
-	for i := 0; i+4 <= len(data); i += 4 {
+func bcjARM(data []byte, at uint32) int {
+	i := 0
+	for ; i+4 <= len(data); i += 4 {
 		if data[i+3] == 0xeb { // bl, always
 			v := binary.LittleEndian.Uint32(data[i:]) & 0xffffff
 			v = (v<<2 - at - uint32(i) - 8) >> 2
 			binary.LittleEndian.PutUint32(data[i:], v&0xffffff|0xeb000000)
 		}
 	}
+	return i
 }
 
-func bcjARMThumb(data []byte, at uint32) {
-	for i := 0; i+4 <= len(data); i += 2 {
+func bcjARMThumb(data []byte, at uint32) int {
+	i := 0
+	for ; i+4 <= len(data); i += 2 {
 		hi, lo := uint32(binary.LittleEndian.Uint16(data[i:])), uint32(binary.LittleEndian.Uint16(data[i+2:]))
 		if hi&0xf800 == 0xf000 && lo&0xf800 == 0xf800 { // bl as a pair
 			v := (hi&0x7ff<<11|lo&0x7ff)<<1 - at - uint32(i) - 4
@@ -104,10 +98,12 @@ func bcjARMThumb(data []byte, at uint32) {
 			i += 2
 		}
 	}
+	return i
 }
 
-func bcjSPARC(data []byte, at uint32) {
-	for i := 0; i+4 <= len(data); i += 4 {
+func bcjSPARC(data []byte, at uint32) int {
+	i := 0
+	for ; i+4 <= len(data); i += 4 {
 		v := binary.BigEndian.Uint32(data[i:])
 		if v>>22 == 0x100 || v>>22 == 0x1ff { // call with a 22-bit offset
 			v = (v<<2 - at - uint32(i)) >> 2
@@ -115,10 +111,12 @@ func bcjSPARC(data []byte, at uint32) {
 			binary.BigEndian.PutUint32(data[i:], v)
 		}
 	}
+	return i
 }
 
-func bcjARM64(data []byte, at uint32) {
-	for i := 0; i+4 <= len(data); i += 4 {
+func bcjARM64(data []byte, at uint32) int {
+	i := 0
+	for ; i+4 <= len(data); i += 4 {
 		pc := at + uint32(i)
 		v := binary.LittleEndian.Uint32(data[i:])
 		switch {
@@ -136,13 +134,15 @@ func bcjARM64(data []byte, at uint32) {
 		}
 		binary.LittleEndian.PutUint32(data[i:], v)
 	}
+	return i
 }
 
 // bcjIA64 works on bundles of 16 bytes: five bits say which of the three slots of
 // 41 bits hold branches.
-func bcjIA64(data []byte, at uint32) {
+func bcjIA64(data []byte, at uint32) int {
+	i := 0
 	branches := [32]uint8{16: 4, 17: 4, 18: 6, 19: 6, 22: 7, 23: 7, 24: 4, 25: 4, 28: 4, 29: 4}
-	for i := 0; i+16 <= len(data); i += 16 {
+	for ; i+16 <= len(data); i += 16 {
 		for slot, set := 0, branches[data[i]&31]; slot < 3; slot++ {
 			if set>>slot&1 == 0 {
 				continue
@@ -167,4 +167,5 @@ func bcjIA64(data []byte, at uint32) {
 			}
 		}
 	}
+	return i
 }
