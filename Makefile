@@ -6,8 +6,8 @@ TOOLS := $(GO) tool -modfile=tools/go.mod
 
 # program:package, what the tests compare with
 NEEDS := mksquashfs:squashfs-tools mkfs.ext4:e2fsprogs debugfs:e2fsprogs cpio:cpio mkimage:u-boot-tools sfdisk:fdisk \
-	zip:zip unzip:unzip bsdtar:libarchive-tools lz4:lz4 zstd:zstd xz:xz-utils bzip2:bzip2 lzop:lzop setcap:libcap2-bin \
-	setfattr:attr gcc:gcc readelf:binutils ssh-keygen:openssh-client dpkg-deb:dpkg mkfs.vfat:dosfstools chromium:chromium
+	zip:zip unzip:unzip bsdtar:libarchive-tools lz4:lz4 zstd:zstd xz:xz-utils bzip2:bzip2 setcap:libcap2-bin \
+	setfattr:attr openssl:openssl gcc:gcc readelf:binutils ssh-keygen:openssh-client dpkg-deb:dpkg mkfs.vfat:dosfstools strace:strace 7z:p7zip-full
 
 .PHONY: test needs vet check unit bench fuzz build generate
 

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"observe/elf":         {"fact", "observe", "tree"},
 	"observe/file":        {"fact", "observe", "tree"},
 	"observe/osrelease":   {"fact", "observe", "tree"},
-	"observe/service":     {"fact", "observe", "tree"},
+	"observe/service":     {"fact", "observe", "observe/sshd", "tree"}, // where sshd listens
 	"observe/sshd":        {"fact", "observe", "tree"},
 
 	"scheme":     {"fact", "product", "strictyaml"},
@@ -73,7 +73,7 @@ var foreign = map[string]struct {
 	},
 	"github.com/klauspost/compress": {
 		"BSD-3-Clause", "gzip, zlib and zstd, the fastest there is in Go; zstd is in no standard library",
-		[]string{"evaluate", "unpack", "unpack/squashfs"},
+		[]string{"evaluate", "internal/bench", "unpack", "unpack/squashfs"},
 	},
 	"github.com/pierrec/lz4/v4": {
 		"BSD-3-Clause", "lz4 blocks, as squashfs, initramfs and the frame format hold them",
@@ -87,13 +87,17 @@ var foreign = map[string]struct {
 		"Apache-2.0", "commands, their help, completion and man pages",
 		[]string{"cmd/probat"},
 	},
+	"github.com/google/go-cmp": {
+		"BSD-3-Clause", "differences in tests; observe/observetest serves tests only",
+		[]string{"observe/observetest"},
+	},
 	"golang.org/x/sync": {
 		"BSD-3-Clause", "errgroup: who starts goroutines waits for them",
 		[]string{"observe", "unpack/ext", "unpack/squashfs"},
 	},
 	"golang.org/x/sys": {
-		"BSD-3-Clause", "extended attributes, device numbers and open flags of the host",
-		[]string{"unpack"},
+		"BSD-3-Clause", "extended attributes, device numbers and open flags of the host; the exchange of two folders in one step",
+		[]string{"dossier", "unpack"},
 	},
 	"golang.org/x/term": {
 		"BSD-3-Clause", "whether a person at a terminal reads, and how wide it is",

@@ -42,7 +42,7 @@ func newMemory(r *Release, o Options, observers []observe.Observer, m *dossier.M
 	}
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	parts := []any{dossier.Format, m.Unpackers, m.Budgets, m.LeftOut}
+	parts := []any{dossier.Format, observe.Version, m.Unpackers, m.Budgets, m.LeftOut}
 	for _, ob := range observers {
 		parts = append(parts, ob.Name, ob.Version, ob.Records)
 	}

@@ -65,7 +65,7 @@ type page struct {
 }
 
 type pageScheme struct {
-	ID, Title, Edition, Digest, Link, Texts string
+	ID, Title, Subtitle, Edition, Digest, Link, Texts string
 	Bar                                     []pageBar
 	Line                                    string
 	Total                                   int
@@ -159,7 +159,7 @@ var shownOrder = []judge.Verdict{judge.Fail, judge.Inconclusive, judge.Pass, jud
 func newPageScheme(n int, o *judge.Outcome, versions map[string]int) pageScheme {
 	counts := o.Counts(nil)
 	s := pageScheme{
-		ID: o.Scheme.ID, Title: o.Scheme.Title, Edition: o.Scheme.Edition, Digest: o.Scheme.Digest, Link: o.Scheme.Link, Texts: o.Scheme.Texts,
+		ID: o.Scheme.ID, Title: o.Scheme.Title, Subtitle: o.Scheme.Subtitle, Edition: o.Scheme.Edition, Digest: o.Scheme.Digest, Link: o.Scheme.Link, Texts: o.Scheme.Texts,
 		Line: CountLine(counts), Total: counts.Total,
 	}
 	x := 0.0

@@ -55,7 +55,7 @@ func (c *compiler) id(r *strictyaml.Record, name string) string {
 func (c *compiler) scheme(root *strictyaml.Node) *Scheme {
 	r := c.record(root, "a scheme")
 	s := &Scheme{
-		ID: c.id(r, "scheme"), Edition: r.Must("edition"), Title: r.Must("title"), Publisher: r.Must("publisher"),
+		ID: c.id(r, "scheme"), Edition: r.Must("edition"), Title: r.Must("title"), Subtitle: r.Text("subtitle"), Publisher: r.Must("publisher"),
 		Link: r.Must("link"), Texts: r.Must("texts"), byID: map[string]int{},
 	}
 	profiles := r.Items("profiles")

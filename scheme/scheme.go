@@ -9,7 +9,8 @@ import (
 type Scheme struct {
 	ID        string // lower case, without the edition: ts-33.117
 	Edition   string // as published: V18.1.0
-	Title     string
+	Title     string // short, as people say it: TS 33.117
+	Subtitle  string // what it is about; may be empty
 	Publisher string
 	Link      string // to the official text
 	Texts     string // who holds the rights in the official text, and whose words stand here

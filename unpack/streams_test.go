@@ -159,7 +159,7 @@ func setXzWindow(z []byte, props byte) []byte {
 	z = bytes.Clone(z)
 	h := z[12:]
 	size := (int(h[0]) + 1) * 4
-	at := bytes.Index(h[:size], []byte{xzLZMA2, 1})
+	at := bytes.Index(h[:size], []byte{0x21, 1}) // LZMA2 and its property
 	h[at+2] = props
 	binary.LittleEndian.PutUint32(h[size-4:], crc32.ChecksumIEEE(h[:size-4]))
 	return z
@@ -208,6 +208,10 @@ func TestUnsupportedStreams(t *testing.T) {
 	z := command(t, dir, []byte("sample 9 of text that has much in common"), "zstd", "-c", "-D", dict)
 	wantUnseen(t, walkBytes(t, z, Config{}), "a", "unsupported")
 	arm := command(t, dir, mixed(1, 5000), "xz", "--arm64", "--lzma2", "-c")
+	innermost(t, walkBytes(t, arm, Config{}), mixed(1, 5000))
+	arm[14] = 11 // the filter for RISC-V
+	size := (int(arm[12]) + 1) * 4
+	binary.LittleEndian.PutUint32(arm[12+size-4:], crc32.ChecksumIEEE(arm[12:12+size-4]))
 	wantUnseen(t, walkBytes(t, arm, Config{}), "a", "unsupported")
 }
 

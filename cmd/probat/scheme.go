@@ -76,7 +76,7 @@ func (p *program) schemeList() error {
 		for i := range s.Requirements {
 			tests += len(s.Requirements[i].Tests)
 		}
-		fmt.Fprintf(p.out, "%-14s %-10s %3d requirements, %3d tests  %s\n", s.ID, s.Edition, len(s.Requirements), tests, s.Title)
+		fmt.Fprintf(p.out, "%-14s %-10s %3d requirements, %3d tests  %s\n", s.ID, s.Edition, len(s.Requirements), tests, strings.TrimSuffix(s.Title+", "+s.Subtitle, ", "))
 	}
 	return nil
 }

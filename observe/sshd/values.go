@@ -3,7 +3,6 @@ package sshd
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,8 +202,14 @@ func listenAddress(s string) ([]listen, error) {
 	if !strings.Contains(s, ":") {
 		return []listen{{address: fact.Escape(s)}}, nil
 	}
-	host, p, err := net.SplitHostPort(s)
-	if err != nil || host == "" {
+	// What is left is host:port or [address]:port.
+	host, p := s[:strings.LastIndexByte(s, ':')], s[strings.LastIndexByte(s, ':')+1:]
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if host, ok = strings.CutSuffix(inner, "]"); !ok {
+			return nil, errors.New("an address that cannot be read")
+		}
+	}
+	if host == "" || strings.ContainsAny(host, "[]") {
 		return nil, errors.New("an address that cannot be read")
 	}
 	ports, err := port(p)

@@ -202,7 +202,8 @@ func (x *XZReader) blockEnd() error {
 	return nil
 }
 
-// mostPadding is up to how much padding a further stream is looked for, section 2.2.
+// mostPadding is up to how much padding a further stream is looked for, section 2.2; it must fit in the buffer of the
+// bufio.Reader too. A stream behind more stays unread.
 const mostPadding = 32 << 10
 
 // follows skips padding, which is of four bytes each, and only if another stream follows.
