@@ -93,7 +93,7 @@ var foreign = map[string]struct {
 	},
 	"golang.org/x/sync": {
 		"BSD-3-Clause", "errgroup: who starts goroutines waits for them",
-		[]string{"observe", "unpack/ext", "unpack/squashfs"},
+		[]string{"judge", "observe"},
 	},
 	"golang.org/x/sys": {
 		"BSD-3-Clause", "extended attributes, device numbers and open flags of the host; the exchange of two folders in one step",

@@ -201,7 +201,8 @@ func TestCacheVersions(t *testing.T) {
 		o := observe.Observer{
 			Name: "speaker", Version: version, Doc: "says its name", Records: []observe.Records{{Kind: "package"}},
 			Content: &observe.Content{
-				Wants: func([]byte, int64) bool { return true },
+				Costly: true,
+				Wants:  func([]byte, int64) bool { return true },
 				Observe: func(context.Context, tree.Content) ([]fact.Record, error) {
 					calls++
 					return []fact.Record{{Attrs: fact.Package{Name: name, Manager: "none"}}}, nil

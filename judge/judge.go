@@ -2,7 +2,10 @@ package judge
 
 import (
 	"context"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/reference"
@@ -32,15 +35,21 @@ func Judge(ctx context.Context, s *scheme.Scheme, in Input) (*Outcome, error) {
 	if err := j.readUnobserved(); err != nil {
 		return nil, err
 	}
-	out := &Outcome{Scheme: s}
+	out := &Outcome{Scheme: s, Requirements: make([]Requirement, len(s.Requirements))}
+	findings := make([][]Finding, len(s.Requirements))
+	// No requirement knows of another; each has its place, whichever is done first.
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range s.Requirements {
-		r, findings, err := j.requirement(ctx, &s.Requirements[i])
-		if err != nil {
-			return nil, err
-		}
-		out.Requirements = append(out.Requirements, r)
-		out.Findings = append(out.Findings, findings...)
+		g.Go(func() (err error) {
+			out.Requirements[i], findings[i], err = j.requirement(gctx, &s.Requirements[i])
+			return err
+		})
 	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out.Findings = slices.Concat(findings...)
 	return out, nil
 }
 

@@ -156,30 +156,44 @@ func TestResultOfOneTest(t *testing.T) {
 			w.in.Coverage = append(w.in.Coverage, fact.Coverage{Observer: "old", Version: 1, Kinds: map[string][]string{"account": {"name"}}})
 		}, uidZero, NotRun, NeedsRescan, NotAssessed},
 		{"not run without an artifact", func(w *world) { w.in.Coverage, w.in.Artifacts = nil, 0 }, uidZero, NotRun, NeedsArtifact, NotAssessed},
-		{"not run when a newer observer is asked for", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
-			strings.Replace(uidZero, "over: account", "observer: see-account>=3, over: account", 1), NotRun, NeedsRescan, NotAssessed},
-		{"an observer of the version that is asked for will do", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
-			strings.Replace(uidZero, "over: account", "observer: see-account>=2, over: account", 1), Holds, "", Pass},
+		{
+			"not run when a newer observer is asked for", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
+			strings.Replace(uidZero, "over: account", "observer: see-account>=3, over: account", 1), NotRun, NeedsRescan, NotAssessed,
+		},
+		{
+			"an observer of the version that is asked for will do", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
+			strings.Replace(uidZero, "over: account", "observer: see-account>=2, over: account", 1), Holds, "", Pass,
+		},
 		{"empty: holds, if its observer looked at a system", func(*world) {}, strings.Replace(uidZero, "over: account", "empty: holds, over: account", 1), Holds, "", Pass},
 		{"empty: holds does not, if its observer looked at no system", func(w *world) {
 			for i := range w.in.Coverage {
 				w.in.Coverage[i].Systems = 0
 			}
 		}, strings.Replace(uidZero, "over: account", "empty: holds, over: account", 1), NotRun, NothingExamined, NotAssessed},
-		{"an expression beyond the cost limit is the lab's fault", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
+		{
+			"an expression beyond the cost limit is the lab's fault", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
 			`
 pass-by: [[artifact]]
 tests:
   - {id: uid, title: t, strength: decisive, over: account, expect: '[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, [1,2,3,4,5,6,7,8,9,10].all(e, a + b + c + d + e > it.uid)))))'}
-`, NotRun, LabError, NotAssessed},
-		{"what && decides without the absent attribute is decided", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "root"}) },
-			strings.Replace(uidZero, "expect: it.uid != 0", "expect: it.uid != 0 || true", 1), Holds, "", Pass},
-		{"where that ends in an error makes its item unknown", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "x"}) },
-			strings.Replace(uidZero, `'it.name != "root"'`, "it.uid > 5", 1), Unsettled, "", Inconclusive},
-		{"unknown that is true makes its item unknown", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
-			strings.Replace(uidZero, "expect:", "unknown: 'true', expect:", 1), Unsettled, "", Inconclusive},
-		{"has asks whether an attribute is present", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "x"}) },
-			strings.Replace(uidZero, "expect: it.uid != 0", "expact: 0", 1), "", "", ""},
+`, NotRun, LabError, NotAssessed,
+		},
+		{
+			"what && decides without the absent attribute is decided", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "root"}) },
+			strings.Replace(uidZero, "expect: it.uid != 0", "expect: it.uid != 0 || true", 1), Holds, "", Pass,
+		},
+		{
+			"where that ends in an error makes its item unknown", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "x"}) },
+			strings.Replace(uidZero, `'it.name != "root"'`, "it.uid > 5", 1), Unsettled, "", Inconclusive,
+		},
+		{
+			"unknown that is true makes its item unknown", func(w *world) { w.saw("/etc/passwd", account("a", 1)) },
+			strings.Replace(uidZero, "expect:", "unknown: 'true', expect:", 1), Unsettled, "", Inconclusive,
+		},
+		{
+			"has asks whether an attribute is present", func(w *world) { w.saw("/etc/passwd", fact.Account{Name: "x"}) },
+			strings.Replace(uidZero, "expect: it.uid != 0", "expact: 0", 1), "", "", "",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -297,7 +311,9 @@ tests:
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkg := func(name string) fact.Package { return fact.Package{Name: name, Manager: "dpkg", Version: "1", Installed: true} }
+	pkg := func(name string) fact.Package {
+		return fact.Package{Name: name, Manager: "dpkg", Version: "1", Installed: true}
+	}
 	for _, test := range []struct {
 		name  string
 		state State

@@ -31,6 +31,8 @@ type Content struct {
 	Wants func(head []byte, size int64) bool
 	// Observe looks at one file. An error becomes an unobserved fact that hides the observer's kinds; facts returned beside it are kept.
 	Observe func(ctx context.Context, c tree.Content) ([]fact.Record, error)
+	// Costly says that looking at a file takes longer than asking a cache for it, about a millisecond: only then is it asked.
+	Costly bool
 }
 
 // Tree is the second contract: an observer of one system. The files that it names are parsed while the tree is unpacked, each once, by pure

@@ -134,7 +134,7 @@ func (r *Run) visitContent(ctx context.Context, digest tree.Digest, c tree.Conte
 func (r *Run) observeContent(ctx context.Context, i int, digest tree.Digest, c tree.Content) []encoded {
 	o := &r.observers[i]
 	key := fmt.Sprintf("content/%s/%d/%s", o.Name, o.Version, digest)
-	if r.cache != nil {
+	if r.cache != nil && o.Content.Costly {
 		if b, ok := r.cache.Get(key); ok {
 			if records, err := decodeRecords(b, i); err == nil {
 				return records
@@ -152,7 +152,7 @@ func (r *Run) observeContent(ctx context.Context, i int, digest tree.Digest, c t
 	for j, rec := range records {
 		list[j] = encode(i, rec)
 	}
-	if r.cache != nil {
+	if r.cache != nil && o.Content.Costly {
 		r.cache.Put(key, encodeRecords(list))
 	}
 	return list

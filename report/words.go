@@ -97,7 +97,7 @@ func reasons(c judge.Counts, v judge.Verdict) string {
 // BytesLine says where the bytes of the release went.
 func BytesLine(b dossier.Bytes) string {
 	total := b.Nodes + b.Structure + b.Padding + b.Unobserved
-	return fmt.Sprintf("%s bytes in containers: %s in files, %s structure, %s padding, %s unobserved",
+	return fmt.Sprintf("%s bytes in containers and folders: %s in files, %s structure, %s padding, %s unobserved",
 		thousands(total), thousands(b.Nodes), thousands(b.Structure), thousands(b.Padding), thousands(b.Unobserved))
 }
 

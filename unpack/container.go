@@ -169,14 +169,21 @@ func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, si
 	if c.w.nameless(id) {
 		filler, err := isFiller(ctx, part)
 		if err == nil && !filler {
+			hides := tree.HidesAll
+			if size < smallestVolume {
+				hides = tree.HidesContent
+			}
 			c.w.unobserved(tree.Unobserved{
-				Node: id, Length: size, Reason: "unknown-format", Hides: tree.HidesAll,
-				Detail: "bytes outside any file system, of no known format",
+				Node: id, Length: size, Reason: "unknown-format", Hides: hides, Detail: "bytes outside any file system, of no known format",
 			})
 		}
 	}
 	return id, c.w.stopped(ctx)
 }
+
+// smallestVolume is from how many bytes on a part of no known format may hide files: less, such as the boot code of a disk, holds no file
+// system, and no archive of more than a file or two.
+const smallestVolume = 4096
 
 // nameless tells whether a node was read whole and recognised as nothing.
 func (w *walker) nameless(id tree.ID) bool {

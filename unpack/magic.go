@@ -7,6 +7,10 @@ var magics = []magic{
 	{"mach-o", 0, "\xcf\xfa\xed\xfe", plainContent},
 	{"wasm", 0, "\x00asm", plainContent},
 	{"java-class", 0, "\xca\xfe\xba\xbe", plainContent},
+	{"linux-kernel", 56, "ARM\x64", plainContent},            // arm64 Image, Documentation/arch/arm64/booting.rst
+	{"linux-kernel", 56, "RSC\x05", plainContent},            // riscv Image, Documentation/arch/riscv/boot-image-header.rst
+	{"linux-kernel", 0x202, "HdrS", plainContent},            // x86 bzImage, Documentation/arch/x86/boot.rst
+	{"linux-kernel", 0x24, "\x18\x28\x6f\x01", plainContent}, // arm zImage, Documentation/arch/arm/booting.rst
 	{"dtb", 0, "\xd0\x0d\xfe\xed", plainContent},
 	{"png", 0, "\x89PNG\r\n\x1a\n", plainContent},
 	{"jpeg", 0, "\xff\xd8\xff", plainContent},

@@ -165,8 +165,15 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 	return nil
 }
 
-// digestDirectories gives each artifact that is a directory the digest of its canonical listing.
+// digestDirectories gives each artifact that is a directory the digest of its canonical listing, and an account: all its bytes are in files.
 func (w *walker) digestDirectories() error {
+	sizes := map[tree.ID]int64{}
+	for i := range w.t.Nodes {
+		n := &w.t.Nodes[i]
+		if n.Type == tree.File && n.Size > 0 && n.Hardlink == "" {
+			sizes[w.t.Base(tree.ID(i))] += n.Size
+		}
+	}
 	for i := range w.t.Nodes {
 		n := &w.t.Nodes[i]
 		if n.Parent != tree.None || n.Type != tree.Dir {
@@ -176,7 +183,7 @@ func (w *walker) digestDirectories() error {
 		if err != nil {
 			return err
 		}
-		n.Digest, n.Known = d, true
+		n.Digest, n.Known, n.Account = d, true, &tree.Account{Nodes: sizes[tree.ID(i)]}
 	}
 	return nil
 }

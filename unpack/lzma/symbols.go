@@ -116,11 +116,23 @@ func (d *core) tree(probs []uint16) uint32 {
 
 // reverse decodes a number of n bits from the lowest.
 func (d *core) reverse(probs []uint16, n uint32) uint32 {
+	rng, code, ip, in := d.rng, d.code, d.ip, d.in
 	sym, v := uint32(1), uint32(0)
 	for i := range n {
-		b := d.bit(&probs[sym])
-		sym = sym<<1 | b
-		v |= b << i
+		if rng < probTop {
+			rng, code = rng<<8, code<<8|uint32(in[ip])
+			ip++
+		}
+		p := uint32(probs[sym])
+		bound := rng >> 11 * p
+		m := uint32(int64(uint64(code)-uint64(bound)) >> 63)
+		code -= bound &^ m
+		rng -= bound
+		rng ^= (rng ^ bound) & m
+		probs[sym] = uint16(p - uint32(int32(p-2017&m)>>5))
+		sym = sym<<1 + 1 + m
+		v |= (1 + m) << i
 	}
+	d.rng, d.code, d.ip = rng, code, ip
 	return v
 }
