@@ -42,7 +42,6 @@ func readAr(ctx context.Context, br *bufio.Reader, to *Container) error {
 	}
 	names := ""
 	var deb debParts
-	defer func() { deb.end(to) }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -59,6 +58,7 @@ func readAr(ctx context.Context, br *bufio.Reader, to *Container) error {
 			case err != nil && err != io.EOF:
 				return err
 			}
+			deb.end(to)
 			return nil
 		}
 		h, err := parseAr(head)
@@ -183,9 +183,7 @@ func arFile(ctx context.Context, to *Container, h arHeader, names string, body *
 	dir, base, ok := to.Split(name)
 	switch {
 	case !ok:
-		n, err := io.Copy(io.Discard, body)
-		to.sum.Unobserved += n
-		return err
+		return to.drop(ctx, body)
 	case base == "":
 		base = cmp.Or(name, "\x00") // only dots and slashes, or no name at all
 	}

@@ -26,6 +26,7 @@ type Container struct {
 	seen map[dirName]repeat
 	jobs sync.WaitGroup
 	part partition
+	told []claim // ranges that are recorded already as hiding all; the walker's mutex guards it
 
 	skipped map[member]bool // entries that became nodes elsewhere: layers of images
 	sum     tree.Account
@@ -161,21 +162,20 @@ func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, si
 		return tree.None, errBytes
 	}
 	part := io.NewSectionReader(r, offset, size)
+	from := c.w.records()
 	err := c.w.content(ctx, id, source{at: part, size: size}, c.depth+1)
 	var host *hostError
 	if errors.As(err, &host) {
 		return id, err
 	}
-	if c.w.nameless(id) {
+	if inner, ok := c.w.nameless(id); ok && inner > 0 && !c.isTold(offset, size) {
 		filler, err := isFiller(ctx, part)
 		if err == nil && !filler {
 			hides := tree.HidesAll
-			if size < smallestVolume {
+			if inner < smallestVolume {
 				hides = tree.HidesContent
 			}
-			c.w.unobserved(tree.Unobserved{
-				Node: id, Length: size, Reason: "unknown-format", Hides: hides, Detail: "bytes outside any file system, of no known format",
-			})
+			c.w.unknown(from, tree.Unobserved{Node: id, Length: inner, Hides: hides, Detail: "bytes outside any file system, of no known format"})
 		}
 	}
 	return id, c.w.stopped(ctx)
@@ -185,13 +185,44 @@ func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, si
 // system, and no archive of more than a file or two.
 const smallestVolume = 4096
 
-// nameless tells whether a node was read whole and recognised as nothing.
-func (w *walker) nameless(id tree.ID) bool {
+// isTold tells whether one record says already that a range of the container's bytes hides all.
+func (c *Container) isTold(offset, size int64) bool {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	return slices.ContainsFunc(c.told, func(t claim) bool { return t.offset <= offset && offset+size <= t.end })
+}
+
+// nameless tells whether a node was read whole and recognised as nothing, and how many bytes it has inside all compressors.
+func (w *walker) nameless(id tree.ID) (size int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := &w.t.Nodes[id]
 	_, size, known := n.Innermost()
-	return n.Type == tree.File && known && size > 0 && n.InnermostFormat() == ""
+	return size, n.Type == tree.File && known && n.InnermostFormat() == ""
+}
+
+// records returns how many ranges are recorded as unobserved.
+func (w *walker) records() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.t.Unobserved)
+}
+
+// unknown records that a node is of no known format. Where that stands there already, among the records from number from on, since its bytes
+// look encrypted, that record is made to hide as much.
+func (w *walker) unknown(from int, u tree.Unobserved) {
+	u.Reason = "unknown-format"
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := from; i < len(w.t.Unobserved); i++ {
+		if o := &w.t.Unobserved[i]; o.Node == u.Node && o.Reason == u.Reason {
+			if u.Hides == tree.HidesAll {
+				o.Hides = tree.HidesAll
+			}
+			return
+		}
+	}
+	w.t.Unobserved = append(w.t.Unobserved, u)
 }
 
 // Repeat records a file that has the very bytes of another node (a flattened layer): they are not walked again. It takes that node's
@@ -242,6 +273,15 @@ func (c *Container) Hidden(n int64, where string) {
 	c.Unobserved(c.source.taken(), n, "unaccounted", itoa(n)+" bytes "+where, tree.HidesAll)
 }
 
+// drop skips content whose entry is not kept: its bytes in a Stream are unobserved, which the caller records. They are charged as they
+// come out, since a sparse file of a few bytes may have any number of them.
+func (c *Container) drop(ctx context.Context, r io.Reader) error {
+	before := c.source.taken()
+	_, err := io.Copy(io.Discard, &charged{ctx: ctx, w: c.w, r: r})
+	c.sum.Unobserved += c.source.taken() - before
+	return err
+}
+
 // Claim says that a range of the container's bytes is understood: part of a node, or structure.
 func (c *Container) Claim(offset, length int64, kind ClaimKind) { c.part.claim(offset, length, kind) }
 
@@ -258,6 +298,11 @@ func (c *Container) Unseen(offset, length int64) {
 // Unobserved records that a range of the container could not be looked at. Length is -1 when not known; an offset of -1 means no particular place.
 // Reason is one of the words of fact.Unobserved; a product's bytes in detail must be escaped.
 func (c *Container) Unobserved(offset, length int64, reason, detail string, hides tree.Hides) {
+	if hides == tree.HidesAll && offset >= 0 && length > 0 && length <= 1<<62 && offset <= 1<<62 {
+		c.w.mu.Lock()
+		c.told = append(c.told, claim{offset: offset, end: offset + length})
+		c.w.mu.Unlock()
+	}
 	c.w.unobserved(tree.Unobserved{Node: c.node, Offset: offset, Length: length, Reason: reason, Detail: detail, Hides: hides})
 }
 

@@ -95,7 +95,7 @@ first-lba: 34
 2: start=16384, size=81920
 5: start=100352, size=2048
 `)
-	boot, loader, data := imageCode(1, 440), imageCode(2, 70_000), imageCode(3, 2048*512)
+	boot, loader, data := imageCode(1, 440), imageCode(2, 70_000), imageProgram(3, 2048*512)
 	copy(disk, boot)
 	copy(disk[0x8000:], loader)
 	copy(disk[2048*512:], squash)
@@ -110,9 +110,7 @@ first-lba: 34
 	sameBytesAs(t, tr, "router!/p2", volume)
 	sameBytesAs(t, tr, "router!/p5", data)
 	sameBytesAs(t, tr, "router!/@0x8000", disk[0x8000:][:(70_000+511)/512*512])
-	if h := imageHidden(tr); len(h) > 0 {
-		t.Errorf("unobserved: %q", h)
-	}
+	checkHidden(t, tr, []string{"router!/@0x8000 0+70144 unknown-format *:", "router!/mbr 0+440 unknown-format content:"})
 	var systems []string
 	for _, s := range tr.Systems() {
 		systems = append(systems, s.Address)
@@ -136,7 +134,7 @@ first-lba: 34
 func TestGPTWithLargeSectors(t *testing.T) {
 	disk := make([]byte, 2<<20)
 	putGPT(disk, 4096, [3]int{1, 40, 49}, [3]int{2, 50, 59})
-	data := imageCode(4, 10*4096)
+	data := imageProgram(4, 10*4096)
 	copy(disk[40*4096:], data)
 	tr := imageSame(t, disk)
 	if got, want := diskChildren(tr), []string{"p1", "p2"}; !slices.Equal(got, want) || len(imageHidden(tr)) > 0 {
@@ -149,8 +147,8 @@ func TestGPTFaults(t *testing.T) {
 	fresh := func() []byte {
 		disk := make([]byte, 1<<20)
 		putGPT(disk, 512, [3]int{1, 100, 199}, [3]int{3, 300, 399})
-		copy(disk[100*512:], imageCode(5, 100*512))
-		copy(disk[300*512:], imageCode(6, 100*512))
+		copy(disk[100*512:], imageProgram(5, 100*512))
+		copy(disk[300*512:], imageProgram(6, 100*512))
 		return disk
 	}
 	both := []string{"p1", "p3"}
@@ -183,23 +181,23 @@ func TestGPTFaults(t *testing.T) {
 				binary.LittleEndian.PutUint32(h[16:], crc32.ChecksumIEEE(h))
 			}
 			return d
-		}, []string{"@0x2400", "@0xfde00", "p1", "p3"}, nil},
+		}, []string{"@0x2400", "@0xfde00", "p1", "p3"}, []string{"router!/@0x2400 0+512 unknown-format content:", "router!/@0xfde00 0+512 unknown-format content:"}},
 		{"copy lists others", func(d []byte) []byte {
 			e := bytes.Clone(d)
 			putGPT(e, 512, [3]int{1, 100, 199})
 			copy(d[len(d)-512-128*128:], e[len(e)-512-128*128:])
 			return d
 		}, both, []string{"router 1048064+512 damaged *: the two partition tables list different partitions"}},
-		{"partition ends before it starts", func(d []byte) []byte { putGPT(d, 512, [3]int{1, 100, 199}, [3]int{3, 400, 300}); return d }, []string{"@0x25800", "p1"}, []string{"router 1024+16384 damaged *: p3 is from sector 400 to 300"}},
+		{"partition ends before it starts", func(d []byte) []byte { putGPT(d, 512, [3]int{1, 100, 199}, [3]int{3, 400, 300}); return d }, []string{"@0x25800.elf", "p1"}, []string{"router 1024+16384 damaged *: p3 is from sector 400 to 300"}},
 		{"overlap", func(d []byte) []byte {
 			putGPT(d, 512, [3]int{1, 100, 199}, [3]int{2, 100, 199}, [3]int{3, 150, 399})
 			return d
-		}, []string{"p1", "p2", "p3"}, nil},
+		}, []string{"p1", "p2", "p3"}, []string{"router!/p3 0+128000 unknown-format *:"}},
 		{"hybrid", func(d []byte) []byte {
 			putMBR(d, 0, [4]int{0, 0xee, 1, 99}, [4]int{1, 0x83, 100, 100}, [4]int{2, 0x83, 500, 10})
 			copy(d[500*512:], imageCode(7, 5120))
 			return d
-		}, []string{"@0x3e800", "p1", "p3"}, nil},
+		}, []string{"@0x3e800", "p1", "p3"}, []string{"router!/@0x3e800 0+5120 unknown-format *:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := imageSame(t, c.change(fresh()))
@@ -237,7 +235,7 @@ func TestMBR(t *testing.T) {
 5: start=16384, size=8192, type=83
 6: start=28672, size=2048, type=83
 `)
-	code, data := imageCode(1, 300), imageCode(2, 2048*512)
+	code, data := imageCode(1, 300), imageProgram(2, 2048*512)
 	copy(disk, code)
 	copy(disk[2048*512:], squash)
 	copy(disk[16384*512:], squash)
@@ -255,7 +253,7 @@ func TestMBR(t *testing.T) {
 	if n := len(tr.Systems()); n != 2 {
 		t.Errorf("%d systems", n)
 	}
-	checkHidden(t, tr, nil)
+	checkHidden(t, tr, []string{"router!/mbr 0+440 unknown-format content:"})
 }
 
 func TestMBRFaults(t *testing.T) {
@@ -280,8 +278,8 @@ func TestMBRFaults(t *testing.T) {
 		{"chain beyond the end", func(d []byte) []byte { putMBR(d, 1100, [4]int{1, 5, 1 << 30, 100}); return d }, logical, []string{"router 549756325888+-1 truncated *: the table of a logical partition"}},
 		{"partition beyond the end", func(d []byte) []byte { putMBR(d, 0, [4]int{2, 0x83, 2040, 100}); return d }, append([]string{"p3"}, logical...), []string{"router!/p3 0+-1 truncated *: the disk ends 47104 bytes before"}},
 		{"two extended", func(d []byte) []byte { putMBR(d, 0, [4]int{2, 5, 500, 100}); return d }, logical, []string{"router 446+64 damaged *: more than one extended partition"}},
-		{"something between", func(d []byte) []byte { copy(d[700*512:], "#!/bin/sh\n"); copy(d[1050*512-3:], "in p5"); return d }, append([]string{"@0x57800"}, logical...), nil},
-		{"code in a logical table", func(d []byte) []byte { copy(d[1000*512:], "code"); return d }, append([]string{"@0x7d000"}, logical...), nil},
+		{"something between", func(d []byte) []byte { copy(d[700*512:], "#!/bin/sh\n"); copy(d[1050*512-3:], "in p5"); return d }, append([]string{"@0x57800"}, logical...), []string{"router!/@0x57800 0+512 unknown-format content:", "router!/p5 0+46080 unknown-format *:"}},
+		{"code in a logical table", func(d []byte) []byte { copy(d[1000*512:], "code"); return d }, append([]string{"@0x7d000"}, logical...), []string{"router!/@0x7d000 0+446 unknown-format content:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := imageSame(t, c.change(fresh()))
@@ -325,7 +323,7 @@ func TestMBRIsNotEverythingWithItsMark(t *testing.T) {
 		format string
 	}{
 		"iso": {iso, "iso9660"}, "iso with gpt": {guid, "iso9660"},
-		"fat": {imageRead(t, fat), "fat"}, "kernel": {kernel, ""}, "a table alone": {small, ""}, "no partition in the content": {far, ""},
+		"fat": {imageRead(t, fat), "fat"}, "kernel": {kernel, "linux-kernel"}, "a table alone": {small, ""}, "no partition in the content": {far, ""},
 		"no partition": {empty, ""}, "an insane entry": {odd, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -253,7 +253,13 @@ func TestOCI(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 	})
-	t.Run("folder", func(t *testing.T) { check(t, imageWalkPath(t, dir, Config{})) })
+	t.Run("folder", func(t *testing.T) {
+		tr := imageWalkPath(t, dir, Config{})
+		check(t, tr)
+		if a := imageNode(t, tr, "router").Account; a.Nodes != filesBelow(dir) { // layers count once, and not again what they make
+			t.Errorf("account %+v, the files of the folder have %d bytes", *a, filesBelow(dir))
+		}
+	})
 	t.Run("large", func(t *testing.T) {
 		// More than is held in memory, in a stream: it goes through a temporary file.
 		big := ociImage(t, append(slices.Clone(layers), layerTar(t, "file big 644 "+string(imageCode(3, 3<<20)), "file .wh.big2 644 ")))

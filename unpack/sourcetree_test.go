@@ -337,6 +337,9 @@ func checkTree(t testing.TB, tr *tree.Tree) {
 		id := tree.ID(i)
 		if a := n.Account; a != nil {
 			_, size, known := n.Innermost()
+			if n.Type == tree.Dir { // all its bytes are in files
+				size = a.Nodes
+			}
 			if sum := a.Nodes + a.Structure + a.Padding + a.Unobserved; known && sum != size || min(a.Nodes, a.Structure, a.Padding, a.Unobserved) < 0 {
 				t.Errorf("%s: account %+v adds up to %d, the container has %d bytes", tr.Address(id), *a, sum, size)
 			}
@@ -398,6 +401,18 @@ func wantUnseen(t testing.TB, tr *tree.Tree, address, reason string) {
 		}
 	}
 	t.Errorf("%s is not unobserved as %s; unobserved are %q", address, reason, unseen(tr))
+}
+
+// wantOnly checks that exactly these ranges are unobserved: address, reason, offset and length, what is hidden.
+func wantOnly(t testing.TB, tr *tree.Tree, want ...string) {
+	t.Helper()
+	var got []string
+	for _, u := range tr.Unobserved {
+		got = append(got, fmt.Sprintf("%s %s %d+%d %s", tr.Address(u.Node), u.Reason, u.Offset, u.Length, u.Hides))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("unobserved are %q, want %q; details %q", got, want, unseen(tr))
+	}
 }
 
 func wantNothingUnseen(t testing.TB, tr *tree.Tree) {

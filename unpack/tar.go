@@ -3,6 +3,7 @@ package unpack
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -72,7 +73,7 @@ func readTar(ctx context.Context, br *bufio.Reader, to *Container) error {
 			to.Hidden(n, "in the padding behind an entry")
 		}
 		if err == io.EOF {
-			if watch.n <= at { // not one block of zeros, of which two mark the end
+			if watch.n < at+tarBlock || watch.zeros < tarBlock { // not one block of zeros, of which two mark the end
 				to.Unobserved(watch.n, -1, "truncated", "the archive has no end mark: entries may have followed", tree.HidesAll)
 			}
 			return nil
@@ -98,9 +99,10 @@ func tarEntry(ctx context.Context, tr *tar.Reader, h *tar.Header, to *Container)
 	e := Entry{Parent: dir, Name: name, Size: h.Size, Meta: tarMeta(h)}
 	switch {
 	case !ok:
-		n, err := io.Copy(io.Discard, tr)
-		to.sum.Unobserved += n
-		return err
+		return to.drop(ctx, tr)
+	case name == "" && e.Type == tree.File && h.Size > 0:
+		to.Unobserved(to.source.taken(), h.Size, "unaccounted", "content of an entry without a name", tree.HidesAll)
+		return to.drop(ctx, tr)
 	case name == "":
 		if e.Type == tree.Dir {
 			to.Top(e.Meta)
@@ -152,6 +154,7 @@ type padWatch struct {
 	n     int64
 	pad   int64 // bytes of padding still to come
 	dirty int64 // bytes of padding that were not zero, since takeDirty
+	zeros int64 // how many zeros were the last bytes
 }
 
 func (p *padWatch) Read(b []byte) (int, error) {
@@ -164,6 +167,11 @@ func (p *padWatch) Read(b []byte) (int, error) {
 	}
 	p.pad -= k
 	p.n += int64(n)
+	tail := n - len(bytes.TrimRight(b[:n], "\x00"))
+	if tail < n {
+		p.zeros = 0
+	}
+	p.zeros += int64(tail)
 	return n, err
 }
 

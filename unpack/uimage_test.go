@@ -23,7 +23,7 @@ func mkimage(t testing.TB, kind, compression string, payloads ...[]byte) []byte 
 }
 
 func TestUImage(t *testing.T) {
-	code := imageCode(1, 5001)
+	code := imageProgram(1, 5001)
 	root := imageTree(t, "admin")
 	squash := imageSquashfs(t, root)
 	t.Run("one", func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestUImage(t *testing.T) {
 }
 
 func TestUImageFaults(t *testing.T) {
-	b := mkimage(t, "kernel", "none", imageCode(1, 5000))
+	b := mkimage(t, "kernel", "none", imageProgram(1, 5000))
 	edit := func(at int) []byte { c := bytes.Clone(b); c[at] ^= 1; return c }
 	checkHidden(t, imageSame(t, edit(40)), []string{"router 0+64 damaged *: the header's checksum is wrong"})
 	tr := imageSame(t, edit(100))
@@ -82,8 +82,10 @@ func TestUImageFaults(t *testing.T) {
 	imageNode(t, tr, "router!/image0")
 	checkHidden(t, imageSame(t, b[:4000]), []string{"router 4000+1064 truncated *: 1064 of the 5000 bytes behind the header are not there"})
 
-	multi := mkimage(t, "multi", "none", imageCode(1, 500), imageCode(2, 700))
-	checkHidden(t, imageSame(t, multi[:1000]), []string{"router 1000+", "router 1000+"})
+	multi := mkimage(t, "multi", "none", imageProgram(1, 500), imageCode(2, 700))
+	checkHidden(t, imageSame(t, multi[:1000]), []string{
+		"router 1000+276 truncated *: 276 of the 1212", "router 1000+276 truncated *: 276 of the 700", "router!/image1 0+424 unknown-format content:",
+	})
 	list := bytes.Clone(b[:64])
 	for range 5000 {
 		list = binary.BigEndian.AppendUint32(list, 1)

@@ -128,7 +128,7 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 	if err != nil {
 		return fmt.Errorf("opening the artifact %q: %w", a.ID, err)
 	}
-	id := tree.ID(len(w.t.Nodes))
+	id, from := tree.ID(len(w.t.Nodes)), len(w.t.Unobserved)
 	n := tree.Node{Parent: tree.None, Name: tree.EscapeName(a.ID), Size: st.Size()}
 	w.entries.Add(1)
 	switch {
@@ -147,13 +147,11 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 		return fmt.Errorf("opening the artifact %q: it is neither a file nor a directory", a.ID)
 	}
 	w.jobs.Wait()
-	switch {
-	case st.Mode().IsRegular() && st.Size() == 0:
+	switch size, ok := w.nameless(id); {
+	case ok && size == 0:
 		w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "truncated", Hides: tree.HidesAll, Detail: "the artifact is empty"})
-	case w.nameless(id):
-		w.unobserved(tree.Unobserved{
-			Node: id, Length: st.Size(), Reason: "unknown-format", Hides: tree.HidesAll, Detail: "an artifact of no known format",
-		})
+	case ok:
+		w.unknown(from, tree.Unobserved{Node: id, Length: size, Hides: tree.HidesAll, Detail: "an artifact of no known format"})
 	}
 	if after, serr := f.Stat(); serr == nil && !st.IsDir() && (after.Size() != st.Size() || !after.ModTime().Equal(st.ModTime())) {
 		w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "changed", Hides: tree.HidesAll, Detail: "the artifact changed while it was read"})

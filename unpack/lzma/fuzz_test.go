@@ -33,6 +33,34 @@ func FuzzXZ(f *testing.F) {
 	})
 }
 
+// FuzzChunks puts a sound container, without a check, around whatever it gets: block and stream decode it alike.
+func FuzzChunks(f *testing.F) {
+	const head = 12 + 12
+	var container []byte
+	for i, plain := range [][]byte{prose(1, 3000), branchy(500), randomBytes(1, 200), bytes.Repeat([]byte("abc"), 30_000)} {
+		src := xzTool(f, plain, "--check=none", "--lzma2=dict=64KiB,lc=1,lp=1")
+		container = src[:head]
+		f.Add(src[head:])
+		if i == 0 {
+			f.Add(append(bytes.Clone(src[head:len(src)-40]), src[head:]...))
+		}
+	}
+	d, x := &Decoder{}, &XZReader{}
+	dst := make([]byte, 1<<16)
+	f.Fuzz(func(t *testing.T, chunks []byte) {
+		src := append(append(bytes.Clone(container), chunks...), make([]byte, maxPacked)...) // of a chunk that is cut off a stream gives more
+		_, err := d.XZ(dst, src)
+		x.Reset(bufio.NewReaderSize(bytes.NewReader(src), 100), 1<<16)
+		got, streamed := io.ReadAll(io.LimitReader(x, 1<<20))
+		if err == ErrTooLong || streamed == io.ErrUnexpectedEOF || len(got) > len(dst) {
+			return
+		}
+		if (err == nil) != (streamed == nil) || !bytes.HasPrefix(dst, got) {
+			t.Errorf("stream: %d bytes, %v; block: %v", len(got), streamed, err)
+		}
+	})
+}
+
 func FuzzLZMA(f *testing.F) {
 	for _, plain := range [][]byte{prose(1, 3000), branchy(500), randomBytes(1, 200), nil} {
 		src := xzTool(f, plain, "--format=lzma", "--lzma1=dict=4KiB")
