@@ -66,11 +66,11 @@ type page struct {
 
 type pageScheme struct {
 	ID, Title, Subtitle, Edition, Digest, Link, Texts string
-	Bar                                     []pageBar
-	Line                                    string
-	Total                                   int
-	Profiles                                []string
-	Groups                                  []pageGroup
+	Bar                                               []pageBar
+	Line                                              string
+	Total                                             int
+	Profiles                                          []string
+	Groups                                            []pageGroup
 }
 
 type pageBar struct {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,6 +30,16 @@ func seeds(t testing.TB) map[string][]byte {
 	s["initramfs"] = append(s["cpio-newc"], command(t, dir, s["cpio-crc"], "gzip", "-c")...)
 	for _, f := range []string{"pax", "gnu", "v7"} {
 		s["tar-"+f] = command(t, dir, nil, "tar", "--format="+f, "-cf", "-", "a", "b", "l", "h")
+	}
+	// Names that are too long, of a sparse file and of another one.
+	if err := os.Truncate(filepath.Join(dir, "b"), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"pax", "gnu"} {
+		s["tar-sparse-"+f] = command(t, dir, nil, "tar", "-S", "--format="+f, "--transform", "s,^,"+strings.Repeat("long/", 820)+",", "-cf", "-", "b", "a")
+	}
+	if err := os.Truncate(filepath.Join(dir, "b"), 0); err != nil {
+		t.Fatal(err)
 	}
 	for _, e := range encoders {
 		s[e.format+e.tool[1]] = command(t, dir, s["tar-gnu"][:4096], e.tool[0], e.tool[1:]...)

@@ -15,7 +15,9 @@ import (
 
 // What a partition holds decides whether it is unobserved: one record for the same bytes, however many reasons there are.
 func TestPartOfNoKnownFormat(t *testing.T) {
-	whole := 100 * 512
+	const whole = 100 * 512
+	damaged := gzipped(t, imageCode(1, 6000))
+	damaged[len(damaged)-8] ^= 1 // its checksum
 	for _, c := range []struct {
 		name    string
 		content []byte
@@ -33,7 +35,7 @@ func TestPartOfNoKnownFormat(t *testing.T) {
 		{"compressed text", gzipped(t, []byte("text\n")), nil},
 		{"compressed code", gzipped(t, imageCode(1, 5000)), []string{"router!/p1 unknown-format 0+5000 *"}},
 		{"little compressed code", gzipped(t, imageCode(1, 4095)), []string{"router!/p1 unknown-format 0+4095 content"}},
-		{"damaged", gzipped(t, bytes.Repeat([]byte("damage"), 999))[:40], []string{"router!/p1 damaged 0+-1 *"}},
+		{"damaged", damaged, []string{"router!/p1 damaged 6000+-1 *"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			disk := make([]byte, 1<<20)
@@ -121,13 +123,20 @@ func TestTop(t *testing.T) {
 	if err := syscall.Stat(root, &st); err != nil {
 		t.Fatal(err)
 	}
+	// mke2fs makes a root directory of its own.
+	ext := imageWrite(t, imageExt(t, root, "ext4", "40M"))
+	for field, value := range map[string]uint64{
+		"mode": uint64(st.Mode), "uid": uint64(st.Uid), "gid": uint64(st.Gid), "mtime_lo": uint64(st.Mtim.Sec), "mtime_extra": 0,
+	} {
+		imageTool(t, "", "debugfs", "-w", "-R", fmt.Sprintf("set_inode_field <2> %s %#x", field, value), ext)
+	}
 	tarred := command(t, root, nil, "tar", "-cf", "-", ".")
 	layer := command(t, root, nil, "tar", "-cf", "-", "./etc") // says nothing of the root, and takes nothing back
 	images := map[string][]byte{
 		"tar":      tarred,
-		"cpio":     command(t, root, command(t, root, nil, "find", ".", "-depth"), "cpio", "-o", "--quiet", "-H", "newc"),
+		"cpio":     command(t, root, command(t, root, nil, "find", ".", "-depth", "-print0"), "cpio", "-o", "-0", "--quiet", "-H", "newc"),
 		"squashfs": imageSquashfs(t, root),
-		"ext":      imageExt(t, root, "ext4", "40M"),
+		"ext":      imageRead(t, ext),
 		"oci":      folderTar(t, ociLayout(t, ociImage(t, [][]byte{layer, tarred, layer})), "."),
 		"dir":      nil,
 		"nothing":  layer,

@@ -113,8 +113,8 @@ func walkOnce(ctx context.Context, artifacts []Artifact, cfg Config, workers int
 		return nil, err
 	}
 	w.copyRepeats()
-	w.t.Sort()
-	return w.t, w.digestDirectories()
+	moved := w.t.Sort()
+	return w.t, w.digestDirectories(moved)
 }
 
 // artifact walks one artifact. Only faults that are not the product's are returned.
@@ -163,12 +163,17 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 	return nil
 }
 
-// digestDirectories gives each artifact that is a directory the digest of its canonical listing, and an account: all its bytes are in files.
-func (w *walker) digestDirectories() error {
+// digestDirectories gives each artifact that is a directory the digest of its canonical listing, and an account: all its bytes are in files,
+// of which further names and flattened layers are not counted again. moved is what Sort returned.
+func (w *walker) digestDirectories(moved []tree.ID) error {
+	again := make(map[tree.ID]bool, len(w.repeats))
+	for _, s := range w.repeats {
+		again[moved[s.id]] = true
+	}
 	sizes := map[tree.ID]int64{}
 	for i := range w.t.Nodes {
 		n := &w.t.Nodes[i]
-		if n.Type == tree.File && n.Size > 0 && n.Hardlink == "" {
+		if n.Type == tree.File && n.Size > 0 && !again[tree.ID(i)] {
 			sizes[w.t.Base(tree.ID(i))] += n.Size
 		}
 	}

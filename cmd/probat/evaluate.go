@@ -217,12 +217,20 @@ func nextCommand(out string, c *dossier.Contents) string {
 		for _, o := range c.Outcomes {
 			for _, r := range o.Requirements {
 				if r.Verdict == v {
-					return fmt.Sprintf("probat explain %s %s", quoteArg(out), r.Of.ID)
+					return fmt.Sprintf("%s explain %s %s", self(), quoteArg(out), r.Of.ID)
 				}
 			}
 		}
 	}
-	return fmt.Sprintf("probat report %s --format csv", quoteArg(out))
+	return fmt.Sprintf("%s report %s --format csv", self(), quoteArg(out))
+}
+
+// self is how to call this program again: go run builds it where nobody would look.
+func self() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/probat"
+	}
+	return "probat"
 }
 
 // quoteArg writes an argument so that a shell takes it as one word.
