@@ -113,6 +113,39 @@ func (c *collector) unobserved() {
 	}
 }
 
+// smallestVolume is from how many bytes on a file of no known format may hold others, as in unpack.
+const smallestVolume = 4096
+
+// nameless records files of no known format that a release delivers by themselves: a firmware beside its release notes may be a container
+// that nobody opened. In a system, in a layer of one and in a package such a file is one among its data.
+func (c *collector) nameless() {
+	told := map[tree.ID]bool{}
+	for _, u := range c.tree.Unobserved {
+		told[u.Node] = true
+	}
+	for i := range c.tree.Nodes {
+		id, n := tree.ID(i), &c.tree.Nodes[i]
+		_, size, known := n.Innermost()
+		if n.Type != tree.File || !known || size < smallestVolume || n.InnermostFormat() != "" || told[id] || c.belongs(id) || c.installed(id) {
+			continue
+		}
+		c.add(Unpack, id, nil, encode(-1, fact.Record{Attrs: fact.Unobserved{
+			Reason: "unknown-format", Detail: "a file of no known format outside any system", Hides: []string{string(tree.HidesAll)},
+			Length: fact.Known(size),
+		}}))
+	}
+}
+
+// installed tells whether a node lies in a layer of an image, or in a package (deb(5) is an ar archive).
+func (c *collector) installed(id tree.ID) bool {
+	for ; id != tree.None; id = c.tree.Nodes[id].Parent {
+		if n := &c.tree.Nodes[id]; n.NoSystem || n.InnermostFormat() == "ar" {
+			return true
+		}
+	}
+	return false
+}
+
 // belongs tells whether a node, or a container around it, lies in a system.
 func (c *collector) belongs(id tree.ID) bool {
 	for ; id != tree.None; id = c.tree.Nodes[id].Parent {

@@ -315,6 +315,7 @@ func (r *Run) Join(ctx context.Context, t *tree.Tree) (res *Result, again bool, 
 	}
 	nodes := r.bind(c)
 	c.unobserved()
+	c.nameless()
 	set, err := c.set()
 	if err != nil {
 		return nil, false, err

@@ -30,6 +30,7 @@ var magics = []magic{
 	{"pdf", 0, "%PDF-", plainContent},
 	{"sqlite", 0, "SQLite format 3\x00", plainContent},
 	{"mo", 0, "\xde\x12\x04\x95", plainContent},
+	{"grub-font", 0, "FILE\x00\x00\x00\x04PFF2", plainContent},
 	{"tzif", 0, "TZif", plainContent},
 	{"gpg-keybox", 8, "KBXf", plainContent},
 	{"berkeley-db", 12, "\x62\x31\x05\x00", plainContent},

@@ -9,9 +9,19 @@ var shapes = []struct {
 	kind formatKind
 }{
 	{"text", isText, plainContent},
+	{"pe", isPE, plainContent},
 	{"openpgp-keys", isOpenPGP, plainContent},
 	{"der", isDER, plainContent},
 	{"pkcs12", isPKCS12, encryptedContainer},
+}
+
+// isPE tells programs of Windows and UEFI: a DOS header whose e_lfanew (at 0x3c) leads to the PE signature (Microsoft, PE Format).
+func isPE(head []byte) bool {
+	if len(head) < 64 || head[0] != 'M' || head[1] != 'Z' {
+		return false
+	}
+	at := binary.LittleEndian.Uint32(head[0x3c:])
+	return uint64(at)+4 <= uint64(len(head)) && string(head[at:at+4]) == "PE\x00\x00"
 }
 
 // isOpenPGP tells whether bytes are packets of RFC 9580 (section 4.2) as they stand in a file of public keys: a key comes first, and as far as

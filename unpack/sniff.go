@@ -73,16 +73,18 @@ func isText(b []byte) bool {
 	if len(b) == 0 {
 		return false
 	}
-	high := 0
+	high, odd := 0, 0
 	for _, c := range b {
 		switch {
 		case c >= 0x80:
 			high++
-		case c < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != '\b' && c != 0x1b, c == 0x7f:
+		case c == '\f', c == '\b', c == 0x1b, c == 0x1f: // GNU info divides its pages by 1f
+			odd++
+		case c < 0x20 && c != '\n' && c != '\r' && c != '\t':
 			return false
 		}
 	}
-	return high*10 <= len(b)*3
+	return high*10 <= len(b)*3 && odd*10 <= len(b)
 }
 
 // sampler keeps a fixed share of what is written to it: the first 4 KiB of each 64 KiB, at most 256 KiB.
