@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"judge":      {"fact", "reference", "scheme"},
 	"schemetest": {"fact", "judge", "product", "reference", "scheme", "strictyaml"},
 	"dossier":    {"fact", "judge", "product", "reference", "scheme"},
-	"report":     {"dossier", "fact", "judge", "scheme"},
+	"report":     {"dossier", "fact", "judge", "scheme", "schemes"},
 	"evaluate": {
 		"dossier", "fact", "judge", "observe", "observe/account", "observe/dpkg", "observe/elf", "observe/file", "observe/osrelease",
 		"observe/service", "observe/sshd", "product", "reference", "scheme", "tree", "unpack",

@@ -19,6 +19,9 @@ import (
 // ErrNoDossier is returned for a folder that is none.
 var ErrNoDossier = errors.New("is no dossier")
 
+// maxFile bounds a file of a dossier that is read, in bytes: about four times the facts of a release that uses up the default budget.
+const maxFile = 1 << 30
+
 // folder reads the files of one dossier and checks their digests.
 type folder struct {
 	dir      string
@@ -130,6 +133,9 @@ func (d *folder) file(name string) ([]byte, error) {
 	}
 	if !st.Mode().IsRegular() || st.Size() != want.Size {
 		return nil, fmt.Errorf("%s has %d bytes where %d are listed", name, st.Size(), want.Size)
+	}
+	if want.Size > maxFile {
+		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", name, want.Size, int64(maxFile))
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

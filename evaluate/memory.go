@@ -44,7 +44,7 @@ func newMemory(r *Release, o Options, observers []observe.Observer, m *dossier.M
 	enc := json.NewEncoder(h)
 	parts := []any{dossier.Format, observe.Version, m.Unpackers, m.Budgets, m.LeftOut}
 	for _, ob := range observers {
-		parts = append(parts, ob.Name, ob.Version, ob.Records)
+		parts = append(parts, ob.Name, ob.Version, ob.Attributes())
 	}
 	for _, a := range r.Artifacts {
 		st, err := os.Stat(a.Path)

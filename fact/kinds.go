@@ -53,6 +53,9 @@ type File struct {
 	GroupWritable Opt[bool]     `fact:"group_writable" doc:"the group may write; never true of a symbolic link"`
 	Executable    Opt[bool]     `fact:"executable" doc:"a regular file with an execute bit"`
 	Capabilities  Opt[[]string] `fact:"capabilities" doc:"file capabilities of security.capability, permitted or inheritable, lower case, sorted, as cap_net_raw; empty where there are none; absent where the container cannot carry them"`
+	ACL           Opt[bool]     `fact:"acl" doc:"a POSIX access control list names further users or groups; absent where the container cannot carry one, or it cannot be read"`
+	Major         Opt[int64]    `fact:"major" doc:"of a device; absent where the container does not say"`
+	Minor         Opt[int64]    `fact:"minor" doc:"of a device, likewise"`
 	Size          Opt[int64]    `fact:"size" doc:"bytes"`
 	Digest        Opt[string]   `fact:"digest" doc:"SHA-256 of the bytes, hexadecimal"`
 	Target        Opt[string]   `fact:"target" doc:"of a symbolic link"`

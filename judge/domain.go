@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -42,12 +43,7 @@ func (d *domain) run(ctx context.Context) (Test, error) {
 	d.hidden = d.j.hidden(d.t.Kinds)
 	d.result.Hidden = len(d.hidden)
 	d.set = newFindings(d.j, d.of, d.t)
-	items, err := d.items()
-	if err != nil {
-		return d.result, err
-	}
-	d.result.Examined = len(items)
-	v, err := d.evaluate(ctx, items)
+	v, err := d.evaluate(ctx)
 	if errors.Is(err, scheme.ErrCost) {
 		d.findings, d.found, d.unknown = nil, facts{}, nil
 		return d.notRun(LabError, err.Error()), nil
@@ -148,20 +144,28 @@ func (d *domain) covered(kind, attr string) bool {
 	return slices.ContainsFunc(d.j.Coverage, func(c fact.Coverage) bool { return c.Records(kind, attr) })
 }
 
-// items returns what the test goes over.
-func (d *domain) items() ([]*scheme.Item, error) {
-	if list := d.t.OverDeclaration(); list != "" {
-		items, _ := d.j.declared.List(list)
-		return items, nil
-	}
-	items := make([]*scheme.Item, 0, d.j.Facts.Len(d.t.Over))
-	for f, err := range d.j.Facts.All(d.t.Over) {
-		if err != nil {
-			return nil, fmt.Errorf("reading facts of kind %q: %w", d.t.Over, err)
+// items gives what the test goes over, one at a time: there may be as many as files in a release.
+func (d *domain) items() iter.Seq2[*scheme.Item, error] {
+	return func(yield func(*scheme.Item, error) bool) {
+		if list := d.t.OverDeclaration(); list != "" {
+			items, _ := d.j.declared.List(list)
+			for _, it := range items {
+				if !yield(it, nil) {
+					return
+				}
+			}
+			return
 		}
-		items = append(items, scheme.FactItem(f))
+		for f, err := range d.j.Facts.All(d.t.Over) {
+			if err != nil {
+				yield(nil, fmt.Errorf("reading facts of kind %q: %w", d.t.Over, err))
+				return
+			}
+			if !yield(scheme.FactItem(f), nil) {
+				return
+			}
+		}
 	}
-	return items, nil
 }
 
 // tally is how many members of a domain met the expectation, and whether one that was seen contradicts the test.
@@ -170,26 +174,36 @@ type tally struct {
 	contradicts bool
 }
 
-func (d *domain) evaluate(ctx context.Context, items []*scheme.Item) (tally, error) {
-	selected := make([]*scheme.Item, 0, min(len(items), 1024))
-	for i, it := range items {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return tally{}, ctx.Err()
+func (d *domain) evaluate(ctx context.Context) (tally, error) {
+	var v tally
+	var grouped []*scheme.Item
+	for it, err := range d.items() {
+		if err != nil {
+			return v, err
+		}
+		d.result.Examined++
+		if d.result.Examined%1024 == 0 && ctx.Err() != nil {
+			return v, ctx.Err()
 		}
 		keep, err := d.selects(it)
-		if errors.Is(err, scheme.ErrCost) {
-			return tally{}, err
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, scheme.ErrCost):
+			return v, err
+		case err != nil:
 			d.isUnknown(it, err)
-		} else if keep {
-			selected = append(selected, it)
+		case keep && len(d.t.By) > 0:
+			grouped = append(grouped, it)
+		case keep:
+			if err := d.single(&v, it); err != nil {
+				return v, err
+			}
 		}
 	}
 	if len(d.t.By) > 0 {
-		return d.groups(ctx, selected)
+		return d.groups(ctx, grouped)
 	}
-	return d.singles(ctx, selected)
+	d.none(&v)
+	return v, nil
 }
 
 // selects tells whether an item is one that the test is about. An error means that it is unknown.
@@ -226,29 +240,27 @@ func (d *domain) inputs(it *scheme.Item, group []*scheme.Item) *scheme.Inputs {
 	}.With(d.t)
 }
 
-func (d *domain) singles(ctx context.Context, items []*scheme.Item) (tally, error) {
-	var v tally
-	for i, it := range items {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return v, ctx.Err()
-		}
-		in := d.inputs(it, nil)
-		met := false
-		err := d.undecidable(in)
-		if err == nil {
-			met, err = d.t.Expect.Bool(in)
-		}
-		if errors.Is(err, scheme.ErrCost) {
-			return v, err
-		}
-		if err != nil {
-			d.isUnknown(it, err)
-			continue
-		}
-		d.count(&v, met, func() { d.set.addItem(d.kind(), it, d.same(it, in)) })
+// single decides one item. The only error is ErrCost.
+func (d *domain) single(v *tally, it *scheme.Item) error {
+	in := d.inputs(it, nil)
+	met := false
+	err := d.undecidable(in)
+	if err == nil {
+		met, err = d.t.Expect.Bool(in)
 	}
-	d.none(&v)
-	return v, nil
+	if errors.Is(err, scheme.ErrCost) {
+		return err
+	}
+	if err != nil {
+		d.isUnknown(it, err)
+		return nil
+	}
+	d.count(v, met, func() {
+		if !d.set.full(it) {
+			d.set.addItem(d.kind(), it, d.same(it, in))
+		}
+	})
+	return nil
 }
 
 // count takes one decided member of the domain into account.

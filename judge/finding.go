@@ -62,6 +62,16 @@ func (s *findings) addItem(kind FindingKind, it *scheme.Item, same []any) {
 	s.add(kind, nil, same, it.Plain())
 }
 
+// full tells that no more findings are listed; what is left out is counted.
+func (s *findings) full(it *scheme.Item) bool {
+	if s.places < maxPlaces {
+		return false
+	}
+	s.leftOut++
+	s.facts.add(it.Fact)
+	return true
+}
+
 // addGroup records a finding about a group. Its members come and go, so its fingerprint has the path of none of them.
 func (s *findings) addGroup(kind FindingKind, members []*scheme.Item, same []any) {
 	s.put(kind, factsOf(members), same, "", fmt.Sprintf("%d together", len(members)))

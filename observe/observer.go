@@ -66,6 +66,9 @@ func (o *Observer) Kinds() []string {
 	return names
 }
 
+// Attributes returns the attributes that the observer records, by kind.
+func (o *Observer) Attributes() map[string][]string { return o.coverage(0, 0).Kinds }
+
 func (o *Observer) coverage(nodes, systems int64) fact.Coverage {
 	c := fact.Coverage{Observer: o.Name, Version: o.Version, Kinds: map[string][]string{}, Nodes: nodes, Systems: systems}
 	for _, r := range o.Records {

@@ -67,7 +67,7 @@ type page struct {
 type pageScheme struct {
 	ID, Title, Subtitle, Edition, Digest, Link, Texts string
 	Bar                                               []pageBar
-	Line                                              string
+	Line, Departs                                     string
 	Total                                             int
 	Profiles                                          []string
 	Groups                                            []pageGroup
@@ -160,7 +160,7 @@ func newPageScheme(n int, o *judge.Outcome, versions map[string]int) pageScheme 
 	counts := o.Counts(nil)
 	s := pageScheme{
 		ID: o.Scheme.ID, Title: o.Scheme.Title, Subtitle: o.Scheme.Subtitle, Edition: o.Scheme.Edition, Digest: o.Scheme.Digest, Link: o.Scheme.Link, Texts: o.Scheme.Texts,
-		Line: CountLine(counts), Total: counts.Total,
+		Line: CountLine(counts), Departs: Departs(o.Scheme), Total: counts.Total,
 	}
 	x := 0.0
 	for _, v := range []judge.Verdict{judge.Pass, judge.Fail, judge.Inconclusive, judge.NotAssessed, judge.NotApplicable} {

@@ -99,7 +99,7 @@ func sarifOf(c *dossier.Contents, o *judge.Outcome) sarifRun {
 		AutomationDetails: sarifAutomation{ID: o.Scheme.ID + "/" + c.Digest, GUID: uuid5(c.Digest + "/" + o.Scheme.ID)},
 		Results:           []sarifResult{},
 		Properties: map[string]any{
-			"dossier": c.Digest, "scheme": o.Scheme.ID, "edition": o.Scheme.Edition, "asOf": c.Manifest.AsOf,
+			"dossier": c.Digest, "scheme": o.Scheme.ID, "edition": o.Scheme.Edition, "schemeDigest": o.Scheme.Digest, "asOf": c.Manifest.AsOf,
 		},
 	}
 	index := map[string]int{}

@@ -56,6 +56,9 @@ func Text(w io.Writer, c *dossier.Contents, style Style) error {
 	for _, o := range c.Outcomes {
 		p("")
 		p("%s: %s", paint(style.Strong, o.Scheme.Title+" "+o.Scheme.Edition), CountLine(o.Counts(nil)))
+		if d := Departs(o.Scheme); d != "" {
+			p("  %s", paint(style.Doubt, d))
+		}
 		for i := range o.Scheme.Profiles {
 			pr := &o.Scheme.Profiles[i]
 			n := o.Counts(pr)
@@ -119,6 +122,9 @@ func Explain(w io.Writer, c *dossier.Contents, o *judge.Outcome, r *judge.Requir
 	p("%s %s  %s", style.verdict(r.Verdict, mark(r.Verdict)+" "+verdictWords(r.Verdict)), paint(style.Strong, r.Of.ID), r.Of.Title)
 	if r.Reason != "" {
 		p("  because %s (%s)", Waits(r.Reason), r.Reason)
+	}
+	if d := Departs(o.Scheme); d != "" {
+		p("  %s", paint(style.Doubt, d))
 	}
 	p("  %s %s, clause %s %s", o.Scheme.Title, o.Scheme.Edition, r.Of.Clause, r.Of.TestCase)
 	p("  %s", wrap(r.Of.Text, "  "))

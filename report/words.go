@@ -7,6 +7,8 @@ import (
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
+	"github.com/probat-lab/probat/scheme"
+	"github.com/probat-lab/probat/schemes"
 )
 
 // mark is the sign of a verdict: never its colour alone tells it.
@@ -65,6 +67,15 @@ func Waits(r judge.Reason) string {
 		judge.NeedsInstance:    "a running instance is needed",
 		judge.NeedsPerson:      "a person has to judge",
 	}[r]
+}
+
+// Departs says that a scheme bears the name of one that comes with the program and is another; "" where it does not.
+func Departs(s *scheme.Scheme) string {
+	shipped, ok := schemes.Source(s.ID)
+	if !ok || dossier.Digest(shipped) == s.Digest {
+		return ""
+	}
+	return fmt.Sprintf("This is not the %s that comes with this program: it has the digest %s, that one %s.", s.ID, s.Digest[:12], dossier.Digest(shipped)[:12])
 }
 
 // CountLine writes counts with their denominators and reasons: "7 pass, 4 fail, 2 inconclusive, 60 not assessed (21 have no test yet, …)".

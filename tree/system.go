@@ -17,7 +17,7 @@ type System struct {
 }
 
 // Systems finds the systems of a sorted tree, in order of their addresses. A root is the outermost directory (or
-// container) that has etc and two of bin, sbin, lib and usr; one deeper inside a system counts only with etc/passwd too.
+// container) that has etc, or a link to it inside the root, and two of bin, sbin, lib and usr; one deeper inside a system counts only with etc/passwd too.
 func (t *Tree) Systems() []System {
 	roots := map[ID]bool{}
 	var systems []System
@@ -62,7 +62,10 @@ func (t *Tree) insideOf(id ID, roots map[ID]bool) bool {
 }
 
 func (t *Tree) looksLikeRoot(id ID) bool {
-	if len(t.Children(id)) < 3 || !t.isDirectory(id, "etc") {
+	if len(t.Children(id)) < 3 {
+		return false
+	}
+	if _, ok := t.etcOf(id); !ok {
 		return false
 	}
 	n := 0
@@ -76,13 +79,48 @@ func (t *Tree) looksLikeRoot(id ID) bool {
 	return n >= 2
 }
 
-func (t *Tree) isDirectory(id ID, name string) bool {
-	c, ok := t.last(id, name)
-	return ok && t.Nodes[c].Type == Dir
+// maxRootLinks is how many symbolic links may stand between a root and its etc: enough for usr/etc behind a name that is changed with an update.
+const maxRootLinks = 2
+
+// etcOf returns the directory that etc of a possible root is, or leads to without ever leaving that root: where a link goes up and out, the
+// directory is a part of another system.
+func (t *Tree) etcOf(root ID) (ID, bool) {
+	at, links := root, 0
+	for pending := []string{"etc"}; len(pending) > 0; {
+		name := pending[0]
+		pending = pending[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		if at != root && t.Nodes[at].Type != Dir || at == root && name == ".." {
+			return None, false
+		}
+		if name == ".." {
+			at = t.Nodes[at].Parent
+			continue
+		}
+		next, ok := t.last(at, name)
+		if !ok || t.Nodes[next].Inner && at != root {
+			return None, false
+		}
+		if t.Nodes[next].Type != Symlink {
+			at = next
+			continue
+		}
+		if links++; links > maxRootLinks {
+			return None, false
+		}
+		target := t.Nodes[next].Link
+		if strings.HasPrefix(target, "/") {
+			at = root
+		}
+		pending = append(linkNames(target), pending...)
+	}
+	return at, at != root && t.Nodes[at].Type == Dir
 }
 
 func (t *Tree) hasPasswd(id ID) bool {
-	etc, ok := t.last(id, "etc")
+	etc, ok := t.etcOf(id)
 	if !ok {
 		return false
 	}

@@ -49,7 +49,8 @@ type Entry struct {
 	Size   int64   // of a regular file; -1 when not known
 	tree.Meta
 	NoSystem bool
-	Carved   bool // Name is ours, as @0x40000.squashfs, and stays as it is
+	Carved   bool   // Name is ours, as @0x40000.squashfs, and stays as it is
+	Fault    string // what is wrong with the entry itself, so that others may unpack it elsewhere or otherwise; "" for nothing
 }
 
 // Root is the parent of entries at the top of a container.
@@ -89,6 +90,14 @@ func (c *Container) Split(path string) (dir tree.ID, name string, ok bool) {
 	return dir, parts[len(parts)-1], true
 }
 
+// leadsUp is the fault of a path with a part that leads up: this package takes it for a name, others for the directory above.
+func leadsUp(path string) string {
+	if strings.Contains(path, "..") && slices.Contains(strings.Split(path, "/"), "..") {
+		return "a path that leads up"
+	}
+	return ""
+}
+
 func dropDots(parts []string) []string {
 	out := parts[:0]
 	for _, p := range parts {
@@ -103,6 +112,13 @@ func dropDots(parts []string) []string {
 // often name it again, or name it after its content) takes the attributes of the later entry, as on the device. A symbolic
 // link's target is escaped by the caller. ok is false where the budget has no room for it.
 func (c *Container) Add(e Entry) (id tree.ID, ok bool) {
+	if e.Fault != "" {
+		defer func() {
+			if ok {
+				c.UnobservedEntry(id, -1, "damaged", e.Fault, tree.HidesAll)
+			}
+		}()
+	}
 	key := dirName{e.Parent, e.Name}
 	if e.Type == tree.Dir {
 		if id, there := c.dirs[key]; there {

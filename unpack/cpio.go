@@ -268,7 +268,7 @@ func (c *cpioReader) entry(ctx context.Context) (last bool, err error) {
 	if name == cpioTrailer && h.size == 0 {
 		return true, nil
 	}
-	e := Entry{Size: h.size, Meta: cpioMeta(h)}
+	e := Entry{Size: h.size, Meta: cpioMeta(h), Fault: leadsUp(name)}
 	body := &cpioBody{r: io.LimitReader(c.r, h.size), check: h.kind == cpioCRC && h.mode&cpioTypeMask == cpioRegular, want: h.check}
 	dir, base, ok := c.to.Split(name)
 	e.Parent, e.Name = dir, base

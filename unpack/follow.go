@@ -5,12 +5,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/probat-lab/probat/tree"
 )
 
 // carveBehind looks at what follows an archive that was read from front to back. Zeros are padding; where a known format
 // begins behind them, as the parts of an initramfs do, it is walked as a node of its own, named by where it stands.
 // What else follows stays unread.
 func carveBehind(ctx context.Context, br *bufio.Reader, to *Container) error {
+	s := sharedRoot{node: to.node, at: to.source.taken(), plain: to.holdsOnlyMicrocode()}
+	defer func() { to.w.share(s) }()
 	for {
 		if err := skipZeros(ctx, br, to); err != nil {
 			return err
@@ -25,8 +29,79 @@ func carveBehind(ctx context.Context, br *bufio.Reader, to *Container) error {
 			r = newCpioCut(br, cpioKindOf(head))
 		}
 		name := fmt.Sprintf("@%#x.%s", to.source.taken(), f.Name)
-		if err := to.File(ctx, Entry{Parent: Root, Name: name, Carved: true, Size: -1}, r); err != nil {
+		id, err := to.file(ctx, Entry{Parent: Root, Name: name, Carved: true, Size: -1}, r)
+		if id != tree.None {
+			s.parts = append(s.parts, id)
+		}
+		if err != nil {
 			return err
+		}
+	}
+}
+
+// holdsOnlyMicrocode tells whether an archive, of which nothing was carved yet, holds nothing but what the kernel takes before it has a
+// root: files under kernel/x86 (Documentation/arch/x86/microcode.rst of Linux).
+func (c *Container) holdsOnlyMicrocode() bool {
+	kernel, ok := c.dirs[dirName{Root, "kernel"}]
+	for k := range c.seen {
+		if k.parent == Root && k.name != "kernel" || ok && k.parent == kernel && k.name != "x86" {
+			return false
+		}
+	}
+	return true
+}
+
+// sharedRoot is archives that stand behind each other, and that the kernel unpacks into one root.
+type sharedRoot struct {
+	node  tree.ID   // the first, with the others in it
+	at    int64     // where the first ends
+	plain bool      // the first holds only microcode
+	parts []tree.ID // what follows
+}
+
+func (w *walker) share(s sharedRoot) {
+	if len(s.parts) > 0 {
+		w.mu.Lock()
+		w.shared = append(w.shared, s)
+		w.mu.Unlock()
+	}
+}
+
+// tellShared records where several archives make one root, which is put together nowhere here. To be called when all is walked.
+func (w *walker) tellShared() {
+	if len(w.shared) == 0 {
+		return
+	}
+	nodes := w.t.Nodes
+	holds := map[tree.ID]bool{} // archives that hold more than microcode
+	for i := range nodes {
+		n := &nodes[i]
+		if n.Parent == tree.None {
+			continue
+		}
+		p := &nodes[n.Parent]
+		switch {
+		case n.Inner && n.Name != "kernel":
+			holds[n.Parent] = true
+		case !n.Inner && p.Inner && n.Name != "x86":
+			holds[p.Parent] = true
+		}
+	}
+	for _, s := range w.shared {
+		roots := 0
+		if !s.plain {
+			roots++
+		}
+		for _, id := range s.parts {
+			if holds[id] && nodes[id].InnermostFormat() == cpioName {
+				roots++
+			}
+		}
+		if roots > 1 {
+			w.unobserved(tree.Unobserved{
+				Node: s.node, Offset: s.at, Length: -1, Reason: "unsupported", Hides: tree.HidesAll,
+				Detail: "further archives follow that are unpacked into the same root",
+			})
 		}
 	}
 }

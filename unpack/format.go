@@ -46,13 +46,13 @@ func Formats() []Format {
 // left out is the same on every machine. The zero value of a member means its default.
 type Budget struct {
 	Bytes   int64 // decoded bytes of all nodes together; default 4 GiB + 20 times the artifact's size
-	Entries int64 // nodes; default 500,000
+	Entries int64 // nodes; one whose address is long counts as several, one for each 256 bytes; default 200,000
 	Depth   int   // containers inside each other; default 32
 }
 
 // The defaults of a Budget.
 const (
-	DefaultEntries = 500_000
+	DefaultEntries = 200_000
 	DefaultDepth   = 32
 	defaultBytes   = 4 << 30
 	bytesFactor    = 20

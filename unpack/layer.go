@@ -130,12 +130,23 @@ func (w *walker) leaf(ctx context.Context, id tree.ID, src source, layer int, fo
 		d := tree.Digest(sha256.Sum256(m))
 		w.setLayer(id, layer, format, int64(len(m)), d, true)
 		w.opaque(id, format, int64(len(m)), m)
+		if e := w.embedded(format, head); e != nil {
+			e.whole(m)
+			w.behind(id, e, int64(len(m)))
+		}
 		w.cfg.Visitor.Visit(ctx, path, d, format, m)
 		return nil
 	}
 	var sample sampler
 	m := w.meter(ctx, src.reader())
 	r := io.TeeReader(m, &sample)
+	look := w.embedded(format, head)
+	if look != nil {
+		buf := buffers.Get().(*[]byte)
+		defer buffers.Put(buf)
+		look.buf = (*buf)[:0:embeddedBuffer]
+		r = io.TeeReader(r, look)
+	}
 	at := src.at
 	wanted := w.cfg.Visitor.Wants(path, head, src.size)
 	var err error
@@ -156,6 +167,10 @@ func (w *walker) leaf(ctx context.Context, id tree.ID, src source, layer int, fo
 	d := m.digest()
 	w.setLayer(id, layer, format, m.n, d, true)
 	w.opaque(id, format, m.n, sample.bytes)
+	if look != nil {
+		look.close()
+		w.behind(id, look, m.n)
+	}
 	if wanted {
 		w.cfg.Visitor.Visit(ctx, path, d, format, &large{at, m.n, head})
 	}

@@ -10,6 +10,7 @@ var shapes = []struct {
 }{
 	{"text", isText, plainContent},
 	{"pe", isPE, plainContent},
+	{"minix", isMinix, closedContainer},
 	{"openpgp-keys", isOpenPGP, plainContent},
 	{"der", isDER, plainContent},
 	{"pkcs12", isPKCS12, encryptedContainer},
@@ -22,6 +23,35 @@ func isPE(head []byte) bool {
 	}
 	at := binary.LittleEndian.Uint32(head[0x3c:])
 	return uint64(at)+4 <= uint64(len(head)) && string(head[at:at+4]) == "PE\x00\x00"
+}
+
+// isMinix tells file systems of Minix, versions 1 to 3, little-endian. Their magics of two bytes are few: the number of inodes has to be the one
+// that their map and their table have room for (include/uapi/linux/minix_fs.h of Linux, minix_super_block and minix3_super_block).
+func isMinix(head []byte) bool {
+	if len(head) < 2048 {
+		return false
+	}
+	le := binary.LittleEndian
+	s := head[1024:]
+	inodes, block, perInode := uint32(le.Uint16(s)), uint32(1024), uint32(0)
+	at := s[4:] // of the sizes of the maps
+	switch le.Uint16(s[16:]) {
+	case 0x137f, 0x138f:
+		perInode = 32
+	case 0x2468, 0x2478:
+		perInode = 64
+	default:
+		if le.Uint16(s[24:]) != 0x4d5a {
+			return false
+		}
+		inodes, block, perInode, at = le.Uint32(s), uint32(le.Uint16(s[28:])), 64, s[6:]
+	}
+	maps, zones, first := uint32(le.Uint16(at)), uint32(le.Uint16(at[2:])), uint32(le.Uint16(at[4:]))
+	if inodes == 0 || inodes > 1<<24 || block < 1024 || zones == 0 {
+		return false
+	}
+	table := (inodes*perInode + block - 1) / block
+	return maps == inodes/(8*block)+1 && first == 2+maps+zones+table
 }
 
 // isOpenPGP tells whether bytes are packets of RFC 9580 (section 4.2) as they stand in a file of public keys: a key comes first, and as far as

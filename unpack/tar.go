@@ -5,7 +5,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"fmt"
 	"io"
+	"maps"
+	"math"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/probat-lab/probat/fact"
@@ -52,8 +58,13 @@ func tarOctal(b []byte) (n int64, ok bool) {
 	return n, s != ""
 }
 
-// paxXattr is how GNU tar, bsdtar and Go keep extended attributes in pax records.
-const paxXattr = "SCHILY.xattr."
+// How extended attributes stand in pax records: paxXattr is GNU tar's, bsdtar's and Go's; paxLibarchive is bsdtar's too, with a name as in a
+// URL and a value in base64 (tar(5) of libarchive). ACLs are text there, and not what the attributes system.posix_acl_* hold: they keep the record's name.
+const (
+	paxXattr      = "SCHILY.xattr."
+	paxLibarchive = "LIBARCHIVE.xattr."
+	paxACL        = "SCHILY.acl."
+)
 
 // readTar hands the archive's entries over in their order. What stands in the padding behind an entry's content is
 // looked at too: it must be zeros.
@@ -96,7 +107,10 @@ func readTar(ctx context.Context, br *bufio.Reader, to *Container) error {
 
 func tarEntry(ctx context.Context, tr *tar.Reader, h *tar.Header, to *Container) error {
 	dir, name, ok := to.Split(h.Name)
-	e := Entry{Parent: dir, Name: name, Size: h.Size, Meta: tarMeta(h)}
+	e := Entry{Parent: dir, Name: name, Size: h.Size, Meta: tarMeta(h), Fault: leadsUp(h.Name)}
+	if e.Has&tree.HasOwner == 0 && e.Fault == "" {
+		e.Fault = fmt.Sprintf("its owner is %d:%d", h.Uid, h.Gid)
+	}
 	switch {
 	case !ok:
 		return to.drop(ctx, tr)
@@ -139,13 +153,40 @@ func tarMeta(h *tar.Header) tree.Meta {
 	case tar.TypeFifo:
 		m.Type = tree.FIFO
 	}
-	for name, value := range h.PAXRecords {
-		if x, ok := strings.CutPrefix(name, paxXattr); ok {
-			m.Xattrs = append(m.Xattrs, tree.Xattr{Name: fact.Escape(x), Value: []byte(value)})
+	if h.Uid < 0 || h.Gid < 0 || int64(h.Uid) > math.MaxUint32 || int64(h.Gid) > math.MaxUint32 {
+		m.Has &^= tree.HasOwner
+		m.UID, m.GID = 0, 0
+	}
+	m.Xattrs = paxXattrs(h.PAXRecords)
+	return m
+}
+
+// paxXattrs returns the extended attributes and ACLs among pax records, sorted. Where bsdtar wrote one in both ways, that of GNU tar counts.
+func paxXattrs(records map[string]string) (list []tree.Xattr) {
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		x, value := name, []byte(records[name])
+		if s, ok := strings.CutPrefix(name, paxXattr); ok {
+			x = s
+		} else if s, ok := strings.CutPrefix(name, paxLibarchive); ok {
+			var err error
+			if x, err = url.PathUnescape(s); err != nil {
+				x = s
+			}
+			if _, both := records[paxXattr+x]; both {
+				continue
+			}
+			// An encoding that is broken off leaves what stands before.
+			value, _ = base64.RawStdEncoding.DecodeString(strings.TrimRight(string(value), "="))
+		} else if name != paxACL+"access" && name != paxACL+"default" {
+			continue
+		}
+		x = fact.Escape(x)
+		if !slices.ContainsFunc(list, func(a tree.Xattr) bool { return a.Name == x }) {
+			list = append(list, tree.Xattr{Name: x, Value: value})
 		}
 	}
-	sortXattrs(m.Xattrs)
-	return m
+	sortXattrs(list)
+	return list
 }
 
 // padWatch passes an archive's bytes on and looks at those behind an entry's content.

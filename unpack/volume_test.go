@@ -206,7 +206,7 @@ func TestVolumeInodeNumberThatLies(t *testing.T) {
 }
 
 func TestVolumeBounds(t *testing.T) {
-	w := &walker{t: &tree.Tree{Nodes: make([]tree.Node, 1)}, budget: Budget{}.withDefaults(0)}
+	w := &walker{t: &tree.Tree{Nodes: make([]tree.Node, 1)}, lengths: make([]int, 1), budget: Budget{}.withDefaults(0)}
 	v := &volume{c: w.container(0, 0)}
 	v.add(-1, "", Entry{})
 	for i := range 20 {

@@ -113,6 +113,7 @@ func walkOnce(ctx context.Context, artifacts []Artifact, cfg Config, workers int
 		return nil, err
 	}
 	w.copyRepeats()
+	w.tellShared()
 	moved := w.t.Sort()
 	return w.t, w.digestDirectories(moved)
 }
@@ -136,12 +137,12 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 		n.Size = -1
 		hostMeta(&n.Meta, st)
 		fileXattrs(f, &n.Meta)
-		w.t.Nodes = append(w.t.Nodes, n)
+		w.root(n)
 		if err = w.directory(ctx, id, a.Path); errors.Is(err, errBytes) && !w.parallel() {
 			w.unobserved(tree.Unobserved{Node: id, Length: -1, Reason: "budget", Hides: tree.HidesAll, Detail: w.usedUp()})
 		}
 	case st.Mode().IsRegular():
-		w.t.Nodes = append(w.t.Nodes, n)
+		w.root(n)
 		err = w.content(ctx, id, source{at: f, size: st.Size()}, 0)
 	default:
 		return fmt.Errorf("opening the artifact %q: it is neither a file nor a directory", a.ID)
@@ -161,6 +162,14 @@ func (w *walker) artifact(ctx context.Context, a Artifact) error {
 		return err
 	}
 	return nil
+}
+
+// root puts an artifact into the table.
+func (w *walker) root(n tree.Node) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t.Nodes = append(w.t.Nodes, n)
+	w.lengths = append(w.lengths, len(n.Name))
 }
 
 // digestDirectories gives each artifact that is a directory the digest of its canonical listing, and an account: all its bytes are in files,

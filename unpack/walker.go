@@ -29,7 +29,9 @@ type walker struct {
 
 	mu      sync.Mutex // guards what follows
 	t       *tree.Tree
+	lengths []int // of the nodes' addresses, in bytes
 	repeats []sameBytes
+	shared  []sharedRoot
 	err     error
 }
 
@@ -66,17 +68,6 @@ func (w *walker) fail(err error) {
 }
 
 func (w *walker) add(c *Container, e Entry) (tree.ID, bool) {
-	if w.entries.Add(1) > w.budget.Entries {
-		if w.parallel() {
-			w.fail(errBudget)
-		} else {
-			w.unobserved(tree.Unobserved{
-				Node: c.node, Length: -1, Reason: "budget", Hides: tree.HidesAll,
-				Detail: w.usedUp(),
-			})
-		}
-		return tree.None, false
-	}
 	n := tree.Node{Name: e.Name, Parent: e.Parent, Meta: e.Meta, Size: -1, NoSystem: e.NoSystem}
 	if !e.Carved {
 		n.Name = tree.EscapeName(e.Name)
@@ -85,8 +76,29 @@ func (w *walker) add(c *Container, e Entry) (tree.ID, bool) {
 	if e.Parent == Root {
 		n.Parent, n.Inner = c.node, true
 	}
+	id, ok := w.enroll(c, n, key)
+	if ok {
+		return id, true
+	}
+	if w.parallel() {
+		w.fail(errBudget)
+	} else {
+		w.unobserved(tree.Unobserved{Node: c.node, Length: -1, Reason: "budget", Hides: tree.HidesAll, Detail: w.usedUp()})
+	}
+	return tree.None, false
+}
+
+// longAddress is by how many bytes of its address an entry counts as one more: every fact of it repeats the address.
+const longAddress = 256
+
+// enroll puts a node into the table if the budget has room for it.
+func (w *walker) enroll(c *Container, n tree.Node, key dirName) (tree.ID, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	length := w.lengths[n.Parent] + len("!/") + len(n.Name)
+	if w.entries.Add(1+int64(length/longAddress)) > w.budget.Entries {
+		return tree.None, false
+	}
 	id := tree.ID(len(w.t.Nodes))
 	old, again := c.seen[key]
 	if again {
@@ -102,6 +114,7 @@ func (w *walker) add(c *Container, e Entry) (tree.ID, bool) {
 		w.t.Nodes = slices.Grow(w.t.Nodes, len(w.t.Nodes)+1)
 	}
 	w.t.Nodes = append(w.t.Nodes, n)
+	w.lengths = append(w.lengths, length)
 	if w.cfg.Progress != nil {
 		w.cfg.Progress.Files.Add(1)
 	}
@@ -315,7 +328,7 @@ func (w *walker) stopped(ctx context.Context) error {
 // usedUp says which budget is.
 func (w *walker) usedUp() string {
 	if w.entries.Load() > w.budget.Entries {
-		return fmt.Sprintf("more than %d entries in the release", w.budget.Entries)
+		return fmt.Sprintf("more than %d entries in the release, of which one counts as several by each %d bytes of its address", w.budget.Entries, longAddress)
 	}
 	return fmt.Sprintf("more than %d bytes in the release", w.budget.Bytes)
 }

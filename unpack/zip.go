@@ -193,6 +193,7 @@ type zipEntry struct {
 	data       int64 // of the content; -1 where the local header is not sound
 	end        int64 // behind the descriptor
 	fault      string
+	other      string // that an extra field gives another name
 	overlapped bool
 }
 
@@ -262,6 +263,7 @@ func parseZipEntry(b []byte) zipEntry {
 		e.meta.Type = tree.Dir
 	}
 	e.extras(b[name:extra])
+	e.unicodePath(b[name:extra])
 	return e
 }
 
@@ -296,6 +298,21 @@ func (e *zipEntry) extras(b []byte) {
 	}
 }
 
+// unicodePath notes an Info-ZIP Unicode Path (4.6.9) that is not the entry's name: those who unpack take one or the other.
+func (e *zipEntry) unicodePath(b []byte) {
+	le := binary.LittleEndian
+	for len(b) >= 4 {
+		id, n := le.Uint16(b), int(le.Uint16(b[2:]))
+		if b = b[4:]; n > len(b) {
+			return
+		}
+		if id == 0x7075 && n > 5 && string(b[5:n]) != e.name {
+			e.other = "an extra field gives another name: " + fact.Escape(string(b[5:n]))
+		}
+		b = b[n:]
+	}
+}
+
 // zipNumber reads a number of up to four bytes behind its length.
 func zipNumber(b []byte) (v uint32, rest []byte, ok bool) {
 	if len(b) < 1 || int(b[0]) > len(b)-1 || b[0] > 4 {
@@ -326,6 +343,9 @@ func (z *zipReader) local(e *zipEntry) {
 	e.data, e.end = data, data+e.packed
 	if string(name) != e.name && e.flags&zipMasked == 0 {
 		z.to.Unobserved(e.at, e.data-e.at, "damaged", fmt.Sprintf("the local header of %q has another name: %q", fact.Escape(e.name), fact.Escape(string(name))), tree.HidesAll)
+	}
+	if extra, err := z.bytes(data-extraLen, int(extraLen)); err == nil {
+		e.unicodePath(extra)
 	}
 	if le.Uint16(h[8:]) != e.method {
 		e.fault = "the local header has another method"

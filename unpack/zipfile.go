@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -34,7 +35,7 @@ func (z *zipReader) entry(ctx context.Context, e *zipEntry) error {
 		}
 		return nil
 	}
-	x := Entry{Parent: dir, Name: base, Size: e.size, Meta: e.meta}
+	x := Entry{Parent: dir, Name: base, Size: e.size, Meta: e.meta, Fault: cmp.Or(leadsUp(e.name), e.other)}
 	reason, detail := z.closed(e)
 	switch {
 	case reason != "":

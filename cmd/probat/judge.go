@@ -105,8 +105,8 @@ where the dossier has several schemes (ts-33.117/4.3.2.1).
 Exit codes: 0 printed; 2 wrong usage, or no such dossier or requirement`,
 		Example: `  probat explain router.dossier 4.3.2.1`,
 		Args:    exact("DOSSIER", "REQUIREMENT"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := dossier.Read(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := readSound(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -29,7 +30,7 @@ func (p *program) reportCommand() *cobra.Command {
 Exit codes: 0 written; 2 wrong usage, or no such dossier`,
 		Example: `  probat report router.dossier --format csv > router.csv`,
 		Args:    exact("DOSSIER"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := map[string]func(io.Writer, *dossier.Contents) error{
 				"html": report.HTML, "json": report.JSON, "csv": report.CSV, "sarif": report.SARIF,
 				"text": func(w io.Writer, c *dossier.Contents) error { return report.Text(w, c, p.style()) },
@@ -37,7 +38,7 @@ Exit codes: 0 written; 2 wrong usage, or no such dossier`,
 			if !ok {
 				return usage("--format html, json, csv, sarif or text", "--format %q is not known", format)
 			}
-			c, err := dossier.Read(args[0])
+			c, err := readSound(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -76,16 +77,18 @@ func (p *program) check(ctx context.Context, dir string) error {
 	if err != nil {
 		return &exitError{exitUsage, err, "it was changed or is damaged: take it from where it came, or evaluate again"}
 	}
-	again := *c
-	if err := evaluate.Judge(ctx, &again, evaluate.SchemesOf(c)); err != nil {
+	if err := follows(ctx, dir, c); err != nil {
 		return err
 	}
-	same, err := dossier.SameOutcomes(c.Outcomes, again.Outcomes)
-	if err != nil {
-		return err
+	for _, o := range c.Outcomes {
+		if d := report.Departs(o.Scheme); d != "" {
+			p.say("%s", d)
+		}
 	}
-	if !same {
-		return &exitError{exitUsage, errors.New("judged again, the verdicts differ: they do not follow from the facts"), "probat judge " + quoteArg(dir) + " prints what follows"}
+	if other, err := otherReport(dir, c); err != nil {
+		return err
+	} else if other {
+		p.say("%s is not the one that this program would write of the dossier: probat report %s --format html", report.HTMLName, quoteArg(dir))
 	}
 	p.say("dossier %s is whole: %d files, %d facts, verdicts by %d schemes that are the same when judged again",
 		c.Digest, len(c.Manifest.Files)+1, countFacts(c), len(c.Outcomes))
@@ -97,6 +100,45 @@ func countFacts(c *dossier.Contents) (n int) {
 		n += f.Count
 	}
 	return n
+}
+
+// follows judges a dossier again and refuses one whose verdicts do not follow from its facts.
+func follows(ctx context.Context, dir string, c *dossier.Contents) error {
+	again := *c
+	if err := evaluate.Judge(ctx, &again, evaluate.SchemesOf(c)); err != nil {
+		return err
+	}
+	same, err := dossier.SameOutcomes(c.Outcomes, again.Outcomes)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return &exitError{exitUsage, errors.New("judged again, the verdicts differ: they do not follow from the facts"), "probat judge " + quoteArg(dir) + " prints what follows"}
+	}
+	return nil
+}
+
+// readSound reads a dossier and judges it again: what is shown to people has to follow from what was seen.
+func readSound(ctx context.Context, dir string) (*dossier.Contents, error) {
+	c, err := dossier.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	return c, follows(ctx, dir, c)
+}
+
+// otherReport tells whether the report in the folder is another one than the dossier gives.
+func otherReport(dir string, c *dossier.Contents) (bool, error) {
+	have, err := os.ReadFile(filepath.Join(dir, report.HTMLName))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var want bytes.Buffer
+	err = report.HTML(&want, c)
+	return !bytes.Equal(have, want.Bytes()), err
 }
 
 // sameFolder tells whether two paths name one folder. A path that does not exist is no other's.

@@ -1,8 +1,10 @@
 // Package account observes who may log in to a system: the accounts of passwd(5) joined with shadow(5), the groups of group(5), and the public
 // keys that sshd(8) and dropbear take without a password.
 //
-// It reads the local files only: accounts of a network directory, of nss-altfiles or made when the system starts it does not see, and keys only
-// where servers look by default (AuthorizedKeysFile of sshd_config is not followed). It breaks no hash and records none.
+// It reads the local files only: where nsswitch.conf(5) names another source of accounts, where a system has none of these files, and where such
+// files lie at places from which something else would have to bring them into a root, it says that it did not look there. Accounts made when the
+// system starts it does not see, and keys only where servers look by default (AuthorizedKeysFile of sshd_config is not followed). It breaks no
+// hash and records none.
 //
 // The fact of an account stands on passwd and its excerpt is that file's line. Where shadow decides about the password, the excerpt's text has
 // that line too, behind the first and named as what it is. In both only the scheme is left of a hash.
@@ -28,6 +30,7 @@ const (
 	passwdFile = "etc/passwd"
 	shadowFile = "etc/shadow"
 	groupFile  = "etc/group"
+	nssFile    = "etc/nsswitch.conf"
 	tcbFiles   = "etc/tcb/*/shadow" // of each account a file (tcb(5), Openwall and ALT Linux)
 )
 
@@ -38,18 +41,24 @@ func Observer() observe.Observer {
 		{Glob: shadowFile, Parse: parser(parseShadow, true)},
 		{Glob: tcbFiles, Parse: parser(parseShadow, true)},
 		{Glob: groupFile, Parse: parser(parseGroup, true)},
+		{Glob: nssFile, Parse: parseNSS},
 	}
 	for _, glob := range keyGlobs() {
 		reads = append(reads, observe.Read{Glob: glob, Parse: parser(parseKey, false)})
 	}
 	return observe.Observer{
-		Name: "account", Version: 1, Doc: "accounts and their passwords' states, groups, and keys that may log in",
+		Name: "account", Version: 2, Doc: "accounts and their passwords' states, groups, and keys that may log in",
 		Records: []observe.Records{{Kind: kindAccount}, {Kind: kindGroup}, {Kind: kindKey}},
-		Tree:    &observe.Tree{Reads: reads, Join: join},
+		Tree:    &observe.Tree{Reads: reads, Everywhere: true, Join: join},
 	}
 }
 
 func join(ctx context.Context, v *observe.View) error {
+	misplaced(v)
+	if !v.InSystem() {
+		return nil
+	}
+	joinNSS(v)
 	users, err := joinPasswd(ctx, v)
 	if err != nil {
 		return err
@@ -148,6 +157,7 @@ func joinPasswd(ctx context.Context, v *observe.View) ([]user, error) {
 	shadow := readShadow(v)
 	f, ok := v.File(passwdFile)
 	if !ok {
+		madeElsewhere(v)
 		return nil, nil
 	}
 	p := parsed[user](v, f, kindAccount, kindKey)
@@ -173,6 +183,7 @@ func joinPasswd(ctx context.Context, v *observe.View) ([]user, error) {
 		}
 		u, s := &p.entries[i], &secrets[i]
 		a := u.attributes()
+		a.CanLogin = u.canLogin(v)
 		s.describe(&a)
 		if s.hash != "" {
 			a.SamePW = fact.Known(shared[s.hash])

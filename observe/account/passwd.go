@@ -23,6 +23,7 @@ type user struct {
 
 var (
 	errElsewhere = errors.New("takes entries from a network directory (nsswitch.conf(5), compat)")
+	errComment   = errors.New("a comment that a C library without comments in this file (musl) takes for an account")
 	errNoName    = errors.New("has no name")
 	errNumber    = errors.New("is no number of 32 bits") // the text is not shown: in a garbled line it may be a hash
 	errDays      = errors.New("a number of days that is none")
@@ -34,13 +35,25 @@ func blank(text string) bool {
 	return text == "" || text[0] == '#'
 }
 
+// entryInComment says whether a comment has the form of an entry: musl's getpwent(3) knows no comments, so there it is an account with an odd name.
+func entryInComment(text string) error {
+	parts := strings.Split(text, ":")
+	if len(parts) < 7 {
+		return nil
+	}
+	if _, err := strconv.ParseUint(parts[2], 10, 64); err != nil {
+		return nil
+	}
+	return errComment
+}
+
 // compat tells of lines that take entries from, or strike out entries of, a network directory.
 func compat(text string) bool { return text[0] == '+' || text[0] == '-' }
 
 // parsePasswd reads one line of passwd(5). The GNU C library takes lines that end before the home directory or the shell, so they are entries, with an error.
 func parsePasswd(l observe.Line) (*user, error) {
 	if blank(l.Text) {
-		return nil, nil
+		return nil, entryInComment(l.Text)
 	}
 	if compat(l.Text) {
 		return nil, errElsewhere
@@ -86,11 +99,6 @@ func number(s string) (fact.Opt[int64], error) {
 	return fact.Known(int64(n)), nil
 }
 
-// refusing are what stands in place of a shell and gives no session, by the last part of the path.
-var refusing = map[string]bool{"nologin": true, "false": true, "true": true, "sync": true, "shutdown": true, "halt": true}
-
-const noShell = "/dev/null"
-
 func (u *user) attributes() fact.Account {
 	a := fact.Account{Name: fact.Escape(u.name), UID: u.uid, GID: u.gid, Comment: u.comment}
 	if home, ok := u.home.Get(); ok {
@@ -98,7 +106,6 @@ func (u *user) attributes() fact.Account {
 	}
 	if shell, ok := u.shell.Get(); ok {
 		a.Shell = fact.Known(fact.Escape(shell))
-		a.CanLogin = fact.Known(shell != noShell && !refusing[path.Base(shell)])
 	}
 	return a
 }

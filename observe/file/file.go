@@ -1,4 +1,4 @@
-// Package file observes every node of a release: its rights, owner, capabilities and digest, as its container states them.
+// Package file observes every node of a release: its rights, owner, capabilities, access control list, device numbers and digest, as its container states them.
 //
 // It reads no bytes of any file: all it says stands in the tree. What a container does not state is absent. It does not know
 // which rights are good ones, and not what a running system would change.
@@ -6,6 +6,7 @@ package file
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/observe"
@@ -82,6 +83,9 @@ func describe(n *tree.Node) (fact.File, error) {
 	if n.Has&tree.HasOwner != 0 {
 		a.UID, a.GID = fact.Known(int64(n.UID)), fact.Known(int64(n.GID))
 	}
+	if n.Has&tree.HasDevice != 0 && (n.Type == tree.Char || n.Type == tree.Block) {
+		a.Major, a.Minor = fact.Known(int64(n.Major)), fact.Known(int64(n.Minor))
+	}
 	if regular {
 		if n.Size >= 0 {
 			a.Size = fact.Known(n.Size)
@@ -91,7 +95,15 @@ func describe(n *tree.Node) (fact.File, error) {
 		}
 	}
 	a.Target, a.Links, a.Format = stated(n.Link), stated(n.Hardlink), stated(n.Format)
-	return a, capabilities(n, &a)
+	// Both records would have the same key, so one sentence tells of both.
+	switch damaged, list := capabilities(n, &a), acl(n, &a); {
+	case damaged != nil && list != nil:
+		return a, fmt.Errorf("%w; %w", damaged, list)
+	case list != nil:
+		return a, list
+	default:
+		return a, damaged
+	}
 }
 
 // stated is an attribute that is empty where nothing was said. The tree's strings are escaped already.

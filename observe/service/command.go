@@ -29,6 +29,8 @@ type outcome struct {
 	role    string
 	listens []listen
 	auth    fact.Opt[bool]
+
+	configured bool // sshd with options of its own, or with another file of them
 }
 
 // roleOf returns a known role by a program's last part.

@@ -80,9 +80,14 @@ func dropbear(_ *joiner, d *dialect) {
 	}
 }
 
+// standard are the configurations that package sshd reads.
+var standard = map[string]bool{"/etc/ssh/sshd_config": true}
+
 // openssh takes ports from the command line, else from the configuration.
 func openssh(j *joiner, d *dialect) {
 	opt := getopt(d.argv[1:], "bcCEfghkopuV")
+	tests := opt.has('t') || opt.has('T')
+	d.o.configured = !tests && (opt.has('o') || opt.has('f') && !standard[opt.last('f')])
 	if opt.has('i') || d.open {
 		return
 	}

@@ -175,4 +175,5 @@ func (j *joiner) served(f observe.File, s *served, started fact.Opt[bool]) {
 	o := j.understand(command{argv: argv})
 	o.listens = []listen{at}
 	j.put(f.ID, o.fill(a), shown(s.line))
+	j.otherConfiguration(f.ID, a.AtBoot, &o)
 }

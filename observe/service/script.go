@@ -22,6 +22,7 @@ type script struct {
 	lines       map[string]observe.Line // where each variable is set
 	sources     []string                // files of assignments that it reads
 	invocations []invocation
+	piped       bool // the output of a program is run by a shell, other than to stop
 }
 
 // maxInvocations bounds how many commands of one script are kept.
@@ -96,6 +97,9 @@ func (p *scriptParser) line(text string, at observe.Line) {
 	}
 	for _, part := range commands(trimmed) {
 		p.part(part, at)
+	}
+	if !p.stopping() && pipedShell.MatchString(trimmed) {
+		p.s.piped = true
 	}
 }
 

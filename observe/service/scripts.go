@@ -253,6 +253,7 @@ func (r *runs) record(p string, f observe.File) {
 	if !ok {
 		return
 	}
+	r.opaque(p, f, s)
 	manager := r.manager[p]
 	if manager == "" {
 		manager = "sysv"
@@ -287,6 +288,7 @@ func (r *runs) record(p string, f observe.File) {
 			User: fact.Known(fact.Escape(l.user)),
 		}
 		r.j.put(f.ID, o.fill(a), shown(inv.line))
+		r.j.otherConfiguration(f.ID, a.AtBoot, &o)
 	}
 	if len(seen) == 0 && !notServices[base(p)] && (strings.Contains(p, "/init.d/") || r.manager[p] != "") {
 		r.fallback(p, f, s, manager, vars)

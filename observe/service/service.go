@@ -22,7 +22,7 @@ const kind = "service"
 // Observer returns the observer.
 func Observer() observe.Observer {
 	return observe.Observer{
-		Name: "service", Version: 1, Doc: "what is started or listened for: systemd, inittab, inetd, xinetd, start scripts",
+		Name: "service", Version: 2, Doc: "what is started or listened for: systemd, inittab, inetd, xinetd, start scripts",
 		Records: []observe.Records{{Kind: kind}},
 		Tree:    &observe.Tree{Reads: reads(), Join: join},
 	}
@@ -71,9 +71,10 @@ type joiner struct {
 	snmp      *snmpConfig // likewise
 
 	out    []start
-	bytes  int             // of strings in out, about
-	full   bool            // and they are too many
-	native map[string]bool // services that systemd has units of, without suffix
+	bytes  int              // of strings in out, about
+	full   bool             // and they are too many
+	told   map[tree.ID]bool // of what otherConfiguration recorded
+	native map[string]bool  // services that systemd has units of, without suffix
 }
 
 func join(ctx context.Context, v *observe.View) error {
@@ -113,6 +114,21 @@ func join(ctx context.Context, v *observe.View) error {
 func (j *joiner) record(at tree.ID, a fact.Service, c command, e *fact.Excerpt) {
 	o := j.understand(c)
 	j.put(at, o.fill(a), e)
+	j.otherConfiguration(at, a.AtBoot, &o)
+}
+
+// otherConfiguration records that a server is started with another configuration than the one that the facts of it are taken from.
+func (j *joiner) otherConfiguration(at tree.ID, boot fact.Opt[bool], o *outcome) {
+	if started, known := boot.Get(); known && !started {
+		return
+	}
+	if o.configured && !j.told[at] {
+		if j.told == nil {
+			j.told = map[tree.ID]bool{}
+		}
+		j.told[at] = true
+		j.v.Unobserved(at, "unsupported", "sshd is started with another configuration (-f, -o)", "sshd", "sshd_option")
+	}
 }
 
 func (j *joiner) put(at tree.ID, list []fact.Service, e *fact.Excerpt) {

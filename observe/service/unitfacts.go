@@ -127,6 +127,7 @@ func (s *units) socket(u *unit, a *activation) {
 		o := s.j.understand(c)
 		o.listens = nil
 		attrs = o.fill(attrs)[0]
+		s.j.otherConfiguration(u.node, attrs.AtBoot, &o)
 	}
 	for key, protocol := range listens {
 		for _, l := range u.values("Socket", key) {

@@ -192,4 +192,5 @@ func (j *joiner) xservice(f observe.File, x, defaults *xblock, started fact.Opt[
 	o := j.understand(command{argv: argv})
 	o.listens = []listen{at}
 	j.put(f.ID, o.fill(a), shown(x.server))
+	j.otherConfiguration(f.ID, a.AtBoot, &o)
 }

@@ -2,7 +2,8 @@
 //
 // It follows the rules of that page and of OpenSSH's servconf: the first value of a keyword holds, Include is read in place,
 // a Match block speaks for itself. Whatever would keep the server from starting, or cannot be followed, is recorded as unobserved.
-// It knows nothing of good or bad values, and it does not look at command lines (sshd -f, -o).
+// It knows nothing of good or bad values, and it does not look at command lines: a server that is started with another file or with options
+// (sshd -f, -o) is told of by the observer of services, as unobserved.
 package sshd
 
 import (
