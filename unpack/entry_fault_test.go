@@ -34,6 +34,7 @@ func TestArchivesThatShareARoot(t *testing.T) {
 		"microcode, then two": {code + system + packed(system), []string{shared(code)}},
 		"microcode behind":    {system + code, nil},
 		"not microcode":       {other + system, []string{shared(other)}},
+		"nor this":            {system + other, []string{shared(system)}},
 		"both packed":         {code + packed(system+system), []string{fmt.Sprintf("a!/@%#x.gzip unsupported %d+-1 *", len(code), len(system))}},
 	} {
 		t.Run(name, func(t *testing.T) { wantOnly(t, walkBytes(t, []byte(c.content), Config{}), c.want...) })

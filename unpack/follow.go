@@ -13,7 +13,7 @@ import (
 // begins behind them, as the parts of an initramfs do, it is walked as a node of its own, named by where it stands.
 // What else follows stays unread.
 func carveBehind(ctx context.Context, br *bufio.Reader, to *Container) error {
-	s := sharedRoot{node: to.node, at: to.source.taken(), plain: to.holdsOnlyMicrocode()}
+	s := sharedRoot{node: to.node, plain: to.holdsOnlyMicrocode()}
 	defer func() { to.w.share(s) }()
 	for {
 		if err := skipZeros(ctx, br, to); err != nil {
@@ -27,6 +27,9 @@ func carveBehind(ctx context.Context, br *bufio.Reader, to *Container) error {
 		r := io.Reader(br)
 		if f.Name == cpioName { // all else is taken to the end of what there is
 			r = newCpioCut(br, cpioKindOf(head))
+		}
+		if len(s.parts) == 0 {
+			s.at = to.source.taken()
 		}
 		name := fmt.Sprintf("@%#x.%s", to.source.taken(), f.Name)
 		id, err := to.file(ctx, Entry{Parent: Root, Name: name, Carved: true, Size: -1}, r)
@@ -54,7 +57,7 @@ func (c *Container) holdsOnlyMicrocode() bool {
 // sharedRoot is archives that stand behind each other, and that the kernel unpacks into one root.
 type sharedRoot struct {
 	node  tree.ID   // the first, with the others in it
-	at    int64     // where the first ends
+	at    int64     // where the second begins
 	plain bool      // the first holds only microcode
 	parts []tree.ID // what follows
 }
