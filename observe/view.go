@@ -17,12 +17,16 @@ type View struct {
 	system   *tree.System // nil for what lies in no system
 	outside  []outsider
 	out      []located
+	full     bool // a fact was left out
 }
 
 type outsider struct {
 	id   tree.ID
 	path string
 }
+
+// maxFacts is how many facts of one system an observer may record, unless the tree has more nodes.
+const maxFacts = 200_000
 
 type located struct {
 	id tree.ID
@@ -224,7 +228,20 @@ func (v *View) RootID() tree.ID { return v.system.Root }
 func (v *View) Node(id tree.ID) *tree.Node { return &v.tree.Nodes[id] }
 
 // Record records a fact that was seen in a node. Its path is the node's own path in the system.
+//
+// An observer may record as many facts of one system as a release may have entries by default, or as the tree has nodes; what is beyond is one
+// unobserved fact: a hostile file of a few megabytes must not fill the memory.
 func (v *View) Record(id tree.ID, attrs any, e *fact.Excerpt) {
+	if len(v.out) >= max(maxFacts, 2*len(v.tree.Nodes)) {
+		if !v.full {
+			v.full = true
+			o := &v.run.observers[v.observer]
+			v.out = append(v.out, located{id, encode(v.observer, fact.Record{Attrs: fact.Unobserved{
+				Reason: "budget", Detail: "more facts than an observer may record of one system", Hides: o.Kinds(), By: fact.Known(o.Name),
+			}})})
+		}
+		return
+	}
 	v.out = append(v.out, located{id, encode(v.observer, fact.Record{Attrs: attrs, Excerpt: e})})
 }
 
