@@ -48,7 +48,7 @@ func Text(w io.Writer, c *dossier.Contents, style Style) error {
 	}
 	p("%s facts; %s", thousands(int64(countFacts(c))), BytesLine(c.Manifest.Bytes))
 	if n := c.Facts.Len("unobserved"); n > 0 {
-		p("%d things could not be looked at, or not wholly (probat facts DOSSIER --kind unobserved)", n)
+		p("%s could not be looked at, or not wholly (probat facts DOSSIER --kind unobserved)", count(n, "thing"))
 	}
 	if len(c.Manifest.LeftOut) > 0 {
 		p("observers left out: %s", strings.Join(c.Manifest.LeftOut, ", "))

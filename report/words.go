@@ -112,6 +112,14 @@ func BytesLine(b dossier.Bytes) string {
 		thousands(total), thousands(b.Nodes), thousands(b.Structure), thousands(b.Padding), thousands(b.Unobserved))
 }
 
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(int64(n)) + " " + noun + "s"
+}
+
 // thousands writes a number with commas.
 func thousands(n int64) string {
 	s := fmt.Sprint(n)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +81,9 @@ func (p *program) check(ctx context.Context, dir string) error {
 	if err := follows(ctx, dir, c); err != nil {
 		return err
 	}
+	var ids []string
 	for _, o := range c.Outcomes {
+		ids = append(ids, o.Scheme.ID)
 		if d := report.Departs(o.Scheme); d != "" {
 			p.say("%s", d)
 		}
@@ -90,8 +93,8 @@ func (p *program) check(ctx context.Context, dir string) error {
 	} else if other {
 		p.say("%s is not the one that this program would write of the dossier: probat report %s --format html", report.HTMLName, quoteArg(dir))
 	}
-	p.say("dossier %s is whole: %d files, %d facts, verdicts by %d schemes that are the same when judged again",
-		c.Digest, len(c.Manifest.Files)+1, countFacts(c), len(c.Outcomes))
+	p.say("dossier %s is whole: %d files, %d facts, the verdicts by %s are the same when judged again",
+		c.Digest, len(c.Manifest.Files)+1, countFacts(c), strings.Join(ids, ", "))
 	return nil
 }
 
