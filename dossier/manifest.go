@@ -73,6 +73,14 @@ type Facts struct {
 	Count int    `json:"count"`
 }
 
+// CountFacts returns the number of facts of all kinds.
+func (m *Manifest) CountFacts() (n int) {
+	for _, f := range m.Facts {
+		n += f.Count
+	}
+	return n
+}
+
 // Evidence is a blob and what it shows.
 type Evidence struct {
 	Digest  string   `json:"digest"`

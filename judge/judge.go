@@ -158,7 +158,7 @@ func (j *judging) exempt(q *scheme.Requirement) bool {
 
 // contradictions are the facts that show that a requirement applies although the declaration says that it does not.
 func (j *judging) contradictions(q *scheme.Requirement) ([]Finding, error) {
-	t := &scheme.Test{ID: "declared-not-applicable", Title: "shows that the requirement applies although the declaration says that it does not", Severity: scheme.Note}
+	t := &scheme.Test{ID: Contradicted, Title: "shows that the requirement applies although the declaration says that it does not", Severity: scheme.Note}
 	set := newFindings(j, q, t)
 	for _, c := range q.Contradicts {
 		for f, err := range j.Facts.All(c.Over) {

@@ -132,6 +132,9 @@ type Finding struct {
 	Detail      string       // for people: the item of the declaration, the error of an open one
 }
 
+// Contradicted stands for the test in findings that show that a requirement applies although the declaration says that it does not.
+const Contradicted = "declared-not-applicable"
+
 // Counts says how many requirements came out how, of how many.
 type Counts struct {
 	Total     int

@@ -113,9 +113,6 @@ func (c *collector) unobserved() {
 	}
 }
 
-// smallestVolume is from how many bytes on a file of no known format may hold others, as in unpack.
-const smallestVolume = 4096
-
 // nameless records files of no known format that a release delivers by themselves: a firmware beside its release notes may be a container
 // that nobody opened. In a system, in a layer of one and in a package such a file is one among its data.
 func (c *collector) nameless() {
@@ -126,7 +123,7 @@ func (c *collector) nameless() {
 	for i := range c.tree.Nodes {
 		id, n := tree.ID(i), &c.tree.Nodes[i]
 		_, size, known := n.Innermost()
-		if n.Type != tree.File || !known || size < smallestVolume || n.InnermostFormat() != "" || told[id] || c.belongs(id) || c.installed(id) {
+		if n.Type != tree.File || !known || size < tree.SmallestVolume || n.InnermostFormat() != "" || told[id] || c.belongs(id) || c.installed(id) {
 			continue
 		}
 		c.add(Unpack, id, nil, encode(-1, fact.Record{Attrs: fact.Unobserved{

@@ -120,7 +120,7 @@ type pageUnseen struct{ Node, Reason, Detail, Hides string }
 func newPage(c *dossier.Contents) *page {
 	p := &page{
 		Style: template.CSS(pageStyle), Name: name(c), Digest: c.Digest, Predecessor: c.Manifest.Predecessor, AsOf: c.Manifest.AsOf, //nolint:gosec // our own file
-		Artifacts: c.Manifest.Artifacts, Bytes: c.Manifest.Bytes, Facts: countFacts(c), Observers: c.Manifest.Observers,
+		Artifacts: c.Manifest.Artifacts, Bytes: c.Manifest.Bytes, Facts: c.Manifest.CountFacts(), Observers: c.Manifest.Observers,
 		LeftOut: c.Manifest.LeftOut, Budgets: c.Manifest.Budgets, References: c.Manifest.References, Evidence: c.Manifest.Evidence,
 	}
 	if c.Declaration != nil {

@@ -46,7 +46,7 @@ func Text(w io.Writer, c *dossier.Contents, style Style) error {
 	for _, a := range c.Manifest.Artifacts {
 		p("%s  %s", paint(style.Faint, "sha256 "+a.Digest), a.ID)
 	}
-	p("%s facts; %s", thousands(int64(countFacts(c))), BytesLine(c.Manifest.Bytes))
+	p("%s facts; %s", thousands(int64(c.Manifest.CountFacts())), BytesLine(c.Manifest.Bytes))
 	if n := c.Facts.Len("unobserved"); n > 0 {
 		p("%s could not be looked at, or not wholly (probat facts DOSSIER --kind unobserved)", count(n, "thing"))
 	}
@@ -71,13 +71,6 @@ func Text(w io.Writer, c *dossier.Contents, style Style) error {
 		}
 	}
 	return b.Flush()
-}
-
-func countFacts(c *dossier.Contents) (n int) {
-	for _, f := range c.Manifest.Facts {
-		n += f.Count
-	}
-	return n
 }
 
 func textRequirement(p func(string, ...any), o *judge.Outcome, r *judge.Requirement, style Style) {
@@ -129,15 +122,7 @@ func Explain(w io.Writer, c *dossier.Contents, o *judge.Outcome, r *judge.Requir
 	p("  %s %s, clause %s %s", o.Scheme.Title, o.Scheme.Edition, r.Of.Clause, r.Of.TestCase)
 	p("  %s", wrap(r.Of.Text, "  "))
 	p("  %s", r.Of.Link)
-	var sets []string
-	for _, s := range r.Of.PassBy {
-		var means []string
-		for _, m := range s {
-			means = append(means, string(m))
-		}
-		sets = append(sets, strings.Join(means, " and "))
-	}
-	p("  a pass needs: %s", strings.Join(sets, "; or "))
+	p("  a pass needs: %s", passBy(r))
 	if r.Of.Waits != "" {
 		p("  %s", wrap(r.Of.Waits, "  "))
 	}
@@ -146,7 +131,7 @@ func Explain(w io.Writer, c *dossier.Contents, o *judge.Outcome, r *judge.Requir
 	}
 	var notes []judge.Finding
 	for _, f := range o.FindingsOf(r.Of.ID) {
-		if f.Test == "declared-not-applicable" {
+		if f.Test == judge.Contradicted {
 			notes = append(notes, f)
 		}
 	}

@@ -144,6 +144,10 @@ const (
 	HidesContent Hides = "content" // what is recognised by content alone
 )
 
+// SmallestVolume is from how many bytes on something of no known format may hide files: less, such as the boot code of a disk, holds no
+// file system, and no archive of more than a file or two.
+const SmallestVolume = 4096
+
 // Unobserved is something that unpacking could not look at.
 type Unobserved struct {
 	Node   ID

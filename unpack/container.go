@@ -188,7 +188,7 @@ func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, si
 		filler, err := isFiller(ctx, part)
 		if err == nil && !filler {
 			hides := tree.HidesAll
-			if inner < smallestVolume {
+			if inner < tree.SmallestVolume {
 				hides = tree.HidesContent
 			}
 			c.w.unknown(from, tree.Unobserved{Node: id, Length: inner, Hides: hides, Detail: "bytes outside any file system, of no known format"})
@@ -196,10 +196,6 @@ func (c *Container) Part(ctx context.Context, e Entry, r io.ReaderAt, offset, si
 	}
 	return id, c.w.stopped(ctx)
 }
-
-// smallestVolume is from how many bytes on a part of no known format may hide files: less, such as the boot code of a disk, holds no file
-// system, and no archive of more than a file or two.
-const smallestVolume = 4096
 
 // isTold tells whether one record says already that a range of the container's bytes hides all.
 func (c *Container) isTold(offset, size int64) bool {

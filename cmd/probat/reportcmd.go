@@ -94,15 +94,8 @@ func (p *program) check(ctx context.Context, dir string) error {
 		p.say("%s is not the one that this program would write of the dossier: probat report %s --format html", report.HTMLName, quoteArg(dir))
 	}
 	p.say("dossier %s is whole: %d files, %d facts, the verdicts by %s are the same when judged again",
-		c.Digest, len(c.Manifest.Files)+1, countFacts(c), strings.Join(ids, ", "))
+		c.Digest, len(c.Manifest.Files)+1, c.Manifest.CountFacts(), strings.Join(ids, ", "))
 	return nil
-}
-
-func countFacts(c *dossier.Contents) (n int) {
-	for _, f := range c.Manifest.Facts {
-		n += f.Count
-	}
-	return n
 }
 
 // follows judges a dossier again and refuses one whose verdicts do not follow from its facts.
