@@ -30,7 +30,7 @@ check:
 unit:
 	PATH="$$PATH:/usr/sbin:/sbin" $(GO) test -race -timeout 20m ./...
 	@# Bounds of time and memory mean something without the race detector only.
-	PATH="$$PATH:/usr/sbin:/sbin" $(GO) test -run 'TestMillionEntries|Bomb|Window' ./unpack
+	PATH="$$PATH:/usr/sbin:/sbin" $(GO) test -run 'TestMillionEntries|Bomb|Window|TestSameNameManyTimes' ./unpack
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/probat ./cmd/probat

@@ -88,7 +88,7 @@ func TestHostileFiles(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := Parse("p", []byte(src))
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s (%d bytes) took %v", name, len(src), took)
 		}
 		if err == nil {

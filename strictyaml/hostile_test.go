@@ -68,7 +68,7 @@ func TestHostileFiles(t *testing.T) {
 		start := time.Now()
 		errs := NewErrors("f", "a file")
 		Parse([]byte(src), errs)
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s (%d bytes) took %v", name, len(src), took)
 		} else {
 			t.Log(name, len(src), took)
@@ -83,7 +83,7 @@ func TestHostileFiles(t *testing.T) {
 		start := time.Now()
 		errs := NewErrors("f", "a file")
 		Parse([]byte(long), errs)
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s took %v", name, took)
 		}
 	}
