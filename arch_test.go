@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 
 	"scheme":     {"fact", "product", "strictyaml"},
 	"schemes":    {},
+	"statement":  {},
 	"judge":      {"fact", "reference", "scheme"},
 	"schemetest": {"fact", "judge", "product", "reference", "scheme", "strictyaml"},
 	"dossier":    {"fact", "judge", "product", "reference", "scheme"},
@@ -69,7 +70,7 @@ var foreign = map[string]struct {
 	},
 	"github.com/gowebpki/jcs": {
 		"Apache-2.0", "canonical JSON, RFC 8785; small and the reference implementation's port",
-		[]string{"dossier", "product"},
+		[]string{"dossier", "product", "statement"},
 	},
 	"github.com/klauspost/compress": {
 		"BSD-3-Clause", "gzip, zlib and zstd, the fastest there is in Go; zstd is in no standard library",

@@ -1,0 +1,130 @@
+package statement
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// PayloadType is the DSSE payload type of every statement.
+const PayloadType = "application/vnd.in-toto+json"
+
+// MaxEnvelope bounds an envelope, in bytes.
+const MaxEnvelope = 256 << 10
+
+// ErrSignature is wrapped by every error about a signature that does not verify.
+var ErrSignature = errors.New("the signature does not verify")
+
+// ID is a statement's identity: SHA-256 of its pre-authentication encoding.
+type ID [sha256.Size]byte
+
+// String returns 64 hexadecimal digits in lower case.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseID reads what String writes.
+func ParseID(s string) (ID, error) {
+	var id ID
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(id) || hex.EncodeToString(b) != s {
+		return id, fmt.Errorf("%q is no statement identity: 64 hexadecimal digits in lower case", s)
+	}
+	copy(id[:], b)
+	return id, nil
+}
+
+// PAE returns the pre-authentication encoding that is signed, DSSE v1.0.2.
+func PAE(payloadType string, payload []byte) []byte {
+	b := make([]byte, 0, len(payload)+len(payloadType)+32)
+	b = append(b, "DSSEv1 "...)
+	b = strconv.AppendInt(b, int64(len(payloadType)), 10)
+	b = append(b, ' ')
+	b = append(b, payloadType...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(len(payload)), 10)
+	b = append(b, ' ')
+	return append(b, payload...)
+}
+
+// Envelope is a DSSE envelope with one signature.
+type Envelope struct {
+	Payload   []byte // the statement, canonical JSON
+	KeyID     string // KeyID of the key that signed
+	Signature []byte // ECDSA over PAE, ASN.1 DER
+}
+
+type envelopeJSON struct {
+	Payload     []byte          `json:"payload"`
+	PayloadType string          `json:"payloadType"`
+	Signatures  []signatureJSON `json:"signatures"`
+}
+
+type signatureJSON struct {
+	KeyID string `json:"keyid"`
+	Sig   []byte `json:"sig"`
+}
+
+// Sign signs a payload, which should be the canonical JSON of a statement.
+func Sign(key *ecdsa.PrivateKey, payload []byte) (*Envelope, error) {
+	e := &Envelope{Payload: payload}
+	spki, err := MarshalKey(&key.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("signing a statement: %w", err)
+	}
+	id := e.ID()
+	if e.Signature, err = ecdsa.SignASN1(rand.Reader, key, id[:]); err != nil {
+		return nil, fmt.Errorf("signing a statement: %w", err)
+	}
+	e.KeyID = KeyID(spki)
+	return e, nil
+}
+
+// ID returns the identity of the statement in the envelope, which is also the digest that is signed.
+func (e *Envelope) ID() ID { return sha256.Sum256(PAE(PayloadType, e.Payload)) }
+
+// Verify checks the signature by a key and that the envelope names that key. It says nothing of who may use the key.
+func (e *Envelope) Verify(key *Key) error {
+	if e.KeyID != key.ID() {
+		return fmt.Errorf("verifying a statement: %w: the envelope names key %.12s, not %.12s", ErrSignature, e.KeyID, key.ID())
+	}
+	id := e.ID()
+	if !ecdsa.VerifyASN1(key.public, id[:], e.Signature) {
+		return fmt.Errorf("verifying a statement: %w", ErrSignature)
+	}
+	return nil
+}
+
+// Bytes returns the one encoding of the envelope.
+func (e *Envelope) Bytes() []byte {
+	b, err := Encode(envelopeJSON{e.Payload, PayloadType, []signatureJSON{{e.KeyID, e.Signature}}})
+	if err != nil {
+		panic("statement: " + err.Error()) // bytes and hexadecimal digits always encode
+	}
+	return b
+}
+
+// ParseEnvelope reads an envelope and refuses whatever Bytes would not write. It does not look into the payload and verifies nothing.
+func ParseEnvelope(data []byte) (*Envelope, error) {
+	if len(data) > MaxEnvelope {
+		return nil, fmt.Errorf("reading an envelope: %w: %d bytes, at most %d are read", ErrForm, len(data), MaxEnvelope)
+	}
+	var x envelopeJSON
+	if err := Decode(data, &x); err != nil {
+		return nil, fmt.Errorf("reading an envelope: %w", err)
+	}
+	switch {
+	case x.PayloadType != PayloadType:
+		return nil, fmt.Errorf("reading an envelope: %w: payload type %q, not %q", ErrForm, x.PayloadType, PayloadType)
+	case len(x.Signatures) != 1:
+		return nil, fmt.Errorf("reading an envelope: %w: %d signatures, not one", ErrForm, len(x.Signatures))
+	case len(x.Payload) == 0 || len(x.Signatures[0].Sig) == 0:
+		return nil, fmt.Errorf("reading an envelope: %w: payload or signature is empty", ErrForm)
+	}
+	if _, err := ParseID(x.Signatures[0].KeyID); err != nil {
+		return nil, fmt.Errorf("reading an envelope: %w: its keyid is not the SHA-256 of a key", ErrForm)
+	}
+	return &Envelope{x.Payload, x.Signatures[0].KeyID, x.Signatures[0].Sig}, nil
+}
