@@ -8,7 +8,6 @@ import (
 
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/fact"
-	"github.com/probat-lab/probat/judge"
 	"github.com/probat-lab/probat/observe"
 	"github.com/probat-lab/probat/reference"
 	"github.com/probat-lab/probat/scheme"
@@ -45,26 +44,13 @@ func Run(ctx context.Context, r *Release, o Options) (*dossier.Contents, error) 
 		return nil, err
 	}
 	phase(o, "judging")
-	return c, Judge(ctx, c, o.Schemes)
+	return c, c.Judge(ctx, o.Schemes)
 }
 
 func phase(o Options, name string) {
 	if o.Phase != nil {
 		o.Phase(name)
 	}
-}
-
-// Judge judges the facts of a dossier by schemes and puts the outcomes into it.
-func Judge(ctx context.Context, c *dossier.Contents, schemes []*scheme.Scheme) error {
-	c.Outcomes = nil
-	for _, s := range schemes {
-		out, err := judge.Judge(ctx, s, c.Input())
-		if err != nil {
-			return fmt.Errorf("judging by %s: %w", s.ID, err)
-		}
-		c.Outcomes = append(c.Outcomes, out)
-	}
-	return nil
 }
 
 // selected returns the observers that are to be asked.
@@ -168,13 +154,4 @@ func fill(c *dossier.Contents, t *tree.Tree, res *observe.Result, r *Release) er
 		c.Manifest.Artifacts = append(c.Manifest.Artifacts, a)
 	}
 	return nil
-}
-
-// SchemesOf returns the schemes that a dossier was judged by.
-func SchemesOf(c *dossier.Contents) []*scheme.Scheme {
-	var list []*scheme.Scheme
-	for _, o := range c.Outcomes {
-		list = append(list, o.Scheme)
-	}
-	return list
 }

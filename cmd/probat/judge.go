@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/probat-lab/probat/dossier"
-	"github.com/probat-lab/probat/evaluate"
 	"github.com/probat-lab/probat/judge"
 	"github.com/probat-lab/probat/report"
 )
@@ -55,7 +54,7 @@ func (p *program) judge(ctx context.Context, dir string, schemeNames, refs []str
 			return err
 		}
 	}
-	list := evaluate.SchemesOf(old)
+	list := old.Schemes()
 	if len(schemeNames) > 0 {
 		if list, err = openSchemes(schemeNames, nil); err != nil {
 			return err
@@ -64,7 +63,7 @@ func (p *program) judge(ctx context.Context, dir string, schemeNames, refs []str
 	if err := checkFailOn(fail, list); err != nil {
 		return err
 	}
-	if err := evaluate.Judge(ctx, &c, list); err != nil {
+	if err := c.Judge(ctx, list); err != nil {
 		return err
 	}
 	if out != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/probat-lab/probat/dossier"
-	"github.com/probat-lab/probat/evaluate"
+
 	"github.com/probat-lab/probat/report"
 )
 
@@ -100,18 +100,11 @@ func (p *program) check(ctx context.Context, dir string) error {
 
 // follows judges a dossier again and refuses one whose verdicts do not follow from its facts.
 func follows(ctx context.Context, dir string, c *dossier.Contents) error {
-	again := *c
-	if err := evaluate.Judge(ctx, &again, evaluate.SchemesOf(c)); err != nil {
-		return err
+	err := c.Sound(ctx)
+	if errors.Is(err, dossier.ErrUnsound) {
+		return &exitError{exitUsage, err, "probat judge " + quoteArg(dir) + " prints what follows"}
 	}
-	same, err := dossier.SameOutcomes(c.Outcomes, again.Outcomes)
-	if err != nil {
-		return err
-	}
-	if !same {
-		return &exitError{exitUsage, errors.New("judged again, the verdicts differ: they do not follow from the facts"), "probat judge " + quoteArg(dir) + " prints what follows"}
-	}
-	return nil
+	return err
 }
 
 // readSound reads a dossier and judges it again: what is shown to people has to follow from what was seen.
