@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -37,8 +38,9 @@ func Write(dir string, c *Contents, beside ...Beside) (err error) {
 	if parent == "" {
 		parent = "."
 	}
-	tmp, err := os.MkdirTemp(parent, "."+name+".")
-	if err != nil {
+	// MkdirTemp would make a folder that only its owner may read, and changing its rights is more than a sandbox allows.
+	tmp := filepath.Join(parent, "."+name+"."+rand.Text())
+	if err := os.Mkdir(tmp, 0o755); err != nil {
 		return fmt.Errorf("making a folder for the dossier: %w", err)
 	}
 	defer func() {
@@ -46,9 +48,6 @@ func Write(dir string, c *Contents, beside ...Beside) (err error) {
 			err = errors.Join(err, os.RemoveAll(tmp))
 		}
 	}()
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return fmt.Errorf("making a folder for the dossier: %w", err)
-	}
 	if err := writeInto(tmp, c, beside); err != nil {
 		return err
 	}
@@ -144,6 +143,18 @@ func writeFile(name string, write func(io.Writer) error) error {
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// Move moves a dossier that was written elsewhere on the same file system into the place dir, as Write does with what it made; see
+// Replaceable for beside.
+func Move(from, dir string, beside ...string) error {
+	if err := Replaceable(dir, beside...); err != nil {
+		return err
+	}
+	if st, err := os.Lstat(from); err != nil || !st.IsDir() {
+		return fmt.Errorf("moving the dossier %q: %w", from, cmpErr(err, "it is no folder"))
+	}
+	return replace(from, filepath.Clean(dir))
 }
 
 // replace moves a finished folder into its place. An older one is exchanged with it in one step where the file system can do that;

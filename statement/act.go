@@ -78,6 +78,11 @@ func (a *Act) check() error {
 	if len(a.IdempotencyKey) > 200 {
 		return fmt.Errorf("%w: the idempotency key has %d bytes, at most 200", ErrForm, len(a.IdempotencyKey))
 	}
+	if a.IdempotencyKey != "" {
+		if err := checkLine("idempotency key", a.IdempotencyKey); err != nil {
+			return err
+		}
+	}
 	inCase := a.Case != ""
 	switch {
 	case inCase && !casePattern.MatchString(a.Case):

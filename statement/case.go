@@ -9,13 +9,14 @@ import (
 // Release says what was evaluated, in the words of its declaration; all are absent without one.
 type Release struct {
 	Kind    string `json:"kind,omitempty"`
+	Period  string `json:"period,omitempty"` // of a service or process
 	Product string `json:"product,omitempty"`
 	Vendor  string `json:"vendor,omitempty"`
 	Version string `json:"version,omitempty"`
 }
 
 func (r *Release) check() error {
-	for what, s := range map[string]string{"kind": r.Kind, "product": r.Product, "vendor": r.Vendor, "version": r.Version} {
+	for what, s := range map[string]string{"kind": r.Kind, "period": r.Period, "product": r.Product, "vendor": r.Vendor, "version": r.Version} {
 		if s != "" {
 			if err := checkLine(what, s); err != nil {
 				return err
@@ -128,7 +129,7 @@ func (d *Dossier) check() error {
 	}
 	return errors.Join(
 		checkHex(d.Dossier), checkDate("judgedAsOf", d.JudgedAsOf), oneOf("observation", d.Observation, ObservedHere, Received),
-		checkLine("build", d.Build.Go+d.Build.Platform+d.Build.Version),
+		checkLine("go", d.Build.Go), checkLine("platform", d.Build.Platform), checkLine("version", d.Build.Version),
 	)
 }
 

@@ -1,9 +1,11 @@
 package statement
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -56,16 +58,14 @@ type Envelope struct {
 	Signature []byte // ECDSA over PAE, ASN.1 DER
 }
 
-type envelopeJSON struct {
-	Payload     []byte          `json:"payload"`
-	PayloadType string          `json:"payloadType"`
-	Signatures  []signatureJSON `json:"signatures"`
-}
-
-type signatureJSON struct {
-	KeyID string `json:"keyid"`
-	Sig   []byte `json:"sig"`
-}
+// The words of an envelope's one encoding, in their order.
+const (
+	beforePayload   = `{"payload":"`
+	beforeType      = `","payloadType":"`
+	beforeKeyID     = `","signatures":[{"keyid":"`
+	beforeSignature = `","sig":"`
+	afterSignature  = `"}]}`
+)
 
 // Sign signs a payload, which should be the canonical JSON of a statement.
 func Sign(key *ecdsa.PrivateKey, payload []byte) (*Envelope, error) {
@@ -97,34 +97,60 @@ func (e *Envelope) Verify(key *Key) error {
 	return nil
 }
 
-// Bytes returns the one encoding of the envelope.
+// Bytes returns the one encoding of the envelope: canonical JSON (RFC 8785), base64 by RFC 4648 section 4 with padding.
 func (e *Envelope) Bytes() []byte {
-	b, err := Encode(envelopeJSON{e.Payload, PayloadType, []signatureJSON{{e.KeyID, e.Signature}}})
-	if err != nil {
-		panic("statement: " + err.Error()) // bytes and hexadecimal digits always encode
-	}
-	return b
+	b := make([]byte, 0, (len(e.Payload)+len(e.Signature))*4/3+256)
+	b = append(b, beforePayload...)
+	b = base64.StdEncoding.AppendEncode(b, e.Payload)
+	b = append(b, beforeType+PayloadType+beforeKeyID...)
+	b = append(b, e.KeyID...)
+	b = append(b, beforeSignature...)
+	b = base64.StdEncoding.AppendEncode(b, e.Signature)
+	return append(b, afterSignature...)
 }
 
 // ParseEnvelope reads an envelope and refuses whatever Bytes would not write. It does not look into the payload and verifies nothing.
 func ParseEnvelope(data []byte) (*Envelope, error) {
-	if len(data) > MaxEnvelope {
-		return nil, fmt.Errorf("reading an envelope: %w: %d bytes, at most %d are read", ErrForm, len(data), MaxEnvelope)
-	}
-	var x envelopeJSON
-	if err := Decode(data, &x); err != nil {
+	e, err := parseEnvelope(data)
+	if err != nil {
 		return nil, fmt.Errorf("reading an envelope: %w", err)
 	}
-	switch {
-	case x.PayloadType != PayloadType:
-		return nil, fmt.Errorf("reading an envelope: %w: payload type %q, not %q", ErrForm, x.PayloadType, PayloadType)
-	case len(x.Signatures) != 1:
-		return nil, fmt.Errorf("reading an envelope: %w: %d signatures, not one", ErrForm, len(x.Signatures))
-	case len(x.Payload) == 0 || len(x.Signatures[0].Sig) == 0:
-		return nil, fmt.Errorf("reading an envelope: %w: payload or signature is empty", ErrForm)
+	return e, nil
+}
+
+func parseEnvelope(data []byte) (*Envelope, error) {
+	if len(data) > MaxEnvelope {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrForm, len(data), MaxEnvelope)
 	}
-	if _, err := ParseID(x.Signatures[0].KeyID); err != nil {
-		return nil, fmt.Errorf("reading an envelope: %w: its keyid is not the SHA-256 of a key", ErrForm)
+	rest, ok := bytes.CutPrefix(data, []byte(beforePayload))
+	if !ok {
+		return nil, fmt.Errorf("%w: it does not begin with a payload", ErrForm)
 	}
-	return &Envelope{x.Payload, x.Signatures[0].KeyID, x.Signatures[0].Sig}, nil
+	payload, rest, _ := bytes.Cut(rest, []byte(beforeType))
+	if rest, ok = bytes.CutPrefix(rest, []byte(PayloadType+`"`)); !ok {
+		return nil, fmt.Errorf("%w: its payload type is not %q", ErrForm, PayloadType)
+	}
+	if rest, ok = bytes.CutPrefix(rest, []byte(beforeKeyID[1:])); !ok {
+		return nil, fmt.Errorf("%w: no signature by a key follows its payload type", ErrForm)
+	}
+	keyID, rest, _ := bytes.Cut(rest, []byte(beforeSignature))
+	if _, err := ParseID(string(keyID)); err != nil {
+		return nil, fmt.Errorf("%w: its keyid is not the SHA-256 of a key", ErrForm)
+	}
+	signature, rest, _ := bytes.Cut(rest, []byte(`"`))
+	if string(rest) != afterSignature[1:] {
+		return nil, fmt.Errorf("%w: it does not end after one signature", ErrForm)
+	}
+	if len(payload) == 0 || len(signature) == 0 {
+		return nil, fmt.Errorf("%w: payload or signature is empty", ErrForm)
+	}
+	e := &Envelope{KeyID: string(keyID)}
+	var err error
+	if e.Payload, err = base64.StdEncoding.AppendDecode(nil, payload); err != nil {
+		return nil, fmt.Errorf("%w: payload: %w", ErrForm, err)
+	}
+	if e.Signature, err = base64.StdEncoding.AppendDecode(nil, signature); err != nil {
+		return nil, fmt.Errorf("%w: signature: %w", ErrForm, err)
+	}
+	return e, same(e.Bytes(), data) // base64 has variants
 }

@@ -133,16 +133,14 @@ func (c *Credential) check() error {
 		return fmt.Errorf("%w: attempts, case or status of a credential", ErrForm)
 	case !casePattern.MatchString(k.Status.Series):
 		return fmt.Errorf("%w: status series %q is not 32 hexadecimal digits", ErrForm, k.Status.Series)
-	case len(c.InputAttestations) == 0 || c.Policy.URI == "" || c.ResourceURI == "" || c.Verifier.ID == "":
-		return fmt.Errorf("%w: a credential without inputs, policy, resource or verifier", ErrForm)
+	case len(c.InputAttestations) == 0:
+		return fmt.Errorf("%w: a credential without inputs", ErrForm)
+	}
+	if err := c.checkSummary(); err != nil {
+		return err
 	}
 	for _, r := range k.Risks {
 		if err := errors.Join(r.By.check(), checkLine("requirement", r.Requirement), checkDate("until", r.Until)); err != nil {
-			return err
-		}
-	}
-	for _, i := range c.InputAttestations {
-		if err := checkHex(i.Digest.SHA256); err != nil {
 			return err
 		}
 	}
@@ -150,6 +148,32 @@ func (c *Credential) check() error {
 		k.Counts.check(), checkProfile(&k.Policy, k.ProfileCounts), k.Policy.check(), k.Release.check(), k.Lab.check(), k.Sealed.check(),
 		checkDate("judgedAsOf", k.JudgedAsOf), checkTime("validFrom", k.ValidFrom), checkTime("validUntil", k.ValidUntil),
 		oneOf("observation", k.Observation, ObservedHere, Received),
+	)
+}
+
+// checkSummary checks the words of the Verification Summary around our own.
+func (c *Credential) checkSummary() error {
+	for _, i := range c.InputAttestations {
+		if err := errors.Join(checkHex(i.Digest.SHA256), checkLine("uri of an input", i.URI)); err != nil {
+			return err
+		}
+	}
+	for _, l := range c.VerifiedLevels {
+		if err := checkLine("verified level", l); err != nil {
+			return err
+		}
+	}
+	for name, version := range c.Verifier.Version {
+		if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) { // RFC 8785 sorts others in another way than encoding/json
+			return fmt.Errorf("%w: a part %q of the verifier is not ASCII", ErrForm, shorten(name))
+		}
+		if err := errors.Join(checkLine("part of the verifier", name), checkLine("version of the verifier", version)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		checkLine("uri of the policy", c.Policy.URI), checkLine("resourceUri", c.ResourceURI), checkLine("slsaVersion", c.SLSAVersion),
+		checkLine("id of the verifier", c.Verifier.ID),
 	)
 }
 
@@ -221,8 +245,13 @@ func (s *Status) check() error {
 		return fmt.Errorf("%w: a status list of %d purposes, sequence %d, series %q", ErrForm, len(s.Lists), s.Sequence, s.Series)
 	}
 	for i, l := range s.Lists {
-		if l.Purpose != StatusPurposes()[i] || !strings.HasPrefix(l.EncodedList, "u") {
+		if l.Purpose != StatusPurposes()[i] {
 			return fmt.Errorf("%w: status list %d is for %q", ErrForm, i, l.Purpose)
+		}
+		list, multibase := strings.CutPrefix(l.EncodedList, "u")
+		b, err := base64.RawURLEncoding.DecodeString(list)
+		if !multibase || err != nil || len(b) == 0 || base64.RawURLEncoding.EncodeToString(b) != list {
+			return fmt.Errorf("%w: status list %d is not u and base64url without padding", ErrForm, i)
 		}
 	}
 	return checkTime("validUntil", s.ValidUntil)
@@ -264,6 +293,11 @@ func (k *KeyEvent) check() error {
 	}
 	if (k.Event == "compromised") != (k.CutOff != "") {
 		return fmt.Errorf("%w: compromised without a cut-off, or the other way round", ErrForm)
+	}
+	if k.Purpose != ForLog { // a log's key is a text of C2SP signed-note
+		if _, err := ParseKeyText(k.Key); err != nil {
+			return err
+		}
 	}
 	return errors.Join(
 		oneOf("event", k.Event, "added", "retired", "compromised"), checkLine("key", k.Key), k.Owner.check(),
@@ -323,83 +357,4 @@ func (r *Register) check() error {
 		return fmt.Errorf("%w: a register from %d to %d", ErrForm, r.From, r.To)
 	}
 	return nil
-}
-
-// Trust is what the root says of the lab's keys: what a customer pins. Its subject is the log's origin.
-type Trust struct {
-	Act       `json:"act"`
-	Keys      []TrustedKey     `json:"keys"`
-	Lab       LabIdentity      `json:"lab"`
-	Origin    string           `json:"origin"`             // of the log: a host name
-	Policy    string           `json:"policy"`             // C2SP tlog-policy: log keys, witnesses, quorum
-	Previous  string           `json:"previous,omitempty"` // ID of the version before
-	Version   int64            `json:"version"`            // from 1; a lower one than was seen is a roll-back
-	Window    int64            `json:"window"`             // seconds that a statement may wait for its checkpoint's cosignatures
-	Witnesses []TrustedWitness `json:"witnesses"`
-}
-
-// TrustedKey is a key that signs statements.
-type TrustedKey struct {
-	CutOff     string   `json:"cutOff,omitempty"` // time of compromise: only what a witness saw before it counts
-	From       string   `json:"from"`             // time
-	Key        string   `json:"key"`              // base64 of a SubjectPublicKeyInfo
-	Predicates []string `json:"predicates"`       // predicate types, with version, that it may sign
-	Purpose    Purpose  `json:"purpose"`          // issuing or ledger
-	Until      string   `json:"until"`            // time: nothing new after it
-}
-
-// TrustedWitness says who runs a witness of the policy.
-type TrustedWitness struct {
-	Name         string `json:"name"` // key name
-	Organisation string `json:"organisation"`
-}
-
-// TypeURI is the predicateType.
-func (*Trust) TypeURI() string { return TypeTrust }
-
-func (t *Trust) check() error {
-	if t.Version < 1 || (t.Version > 1) != (t.Previous != "") || t.Window < 1 || t.Window > 366*86400 {
-		return fmt.Errorf("%w: trust version %d, window %d s", ErrForm, t.Version, t.Window)
-	}
-	if t.Previous != "" {
-		if err := checkHex(t.Previous); err != nil {
-			return err
-		}
-	}
-	seen := map[string]bool{}
-	for _, k := range t.Keys {
-		if err := k.check(); err != nil {
-			return err
-		}
-		if seen[k.Key] {
-			return fmt.Errorf("%w: a key stands twice in the trust statement", ErrForm)
-		}
-		seen[k.Key] = true
-	}
-	for _, w := range t.Witnesses {
-		if err := errors.Join(checkLine("witness", w.Name), checkLine("organisation", w.Organisation)); err != nil {
-			return err
-		}
-	}
-	if t.Policy == "" || len(t.Policy) > 128<<10 || strings.ContainsFunc(t.Policy, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }) {
-		return fmt.Errorf("%w: the policy is empty, too long, or has characters that cannot be shown", ErrForm)
-	}
-	return errors.Join(t.Lab.check(), checkLine("origin", t.Origin))
-}
-
-func (k *TrustedKey) check() error {
-	if _, err := base64.StdEncoding.DecodeString(k.Key); err != nil {
-		return fmt.Errorf("%w: a trusted key is not base64", ErrForm)
-	}
-	if k.CutOff != "" {
-		if err := checkTime("cutOff", k.CutOff); err != nil {
-			return err
-		}
-	}
-	for _, p := range k.Predicates {
-		if predicates[p] == nil {
-			return fmt.Errorf("%w: predicate type %q is not known", ErrForm, p)
-		}
-	}
-	return errors.Join(checkTime("from", k.From), checkTime("until", k.Until), oneOf("purpose", k.Purpose, ForIssuing, ForLedger))
 }

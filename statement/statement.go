@@ -1,9 +1,11 @@
 package statement
 
 import (
+	"bytes"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // Type is the _type of every statement.
@@ -35,24 +37,32 @@ type Statement struct {
 	Predicate Predicate
 }
 
-type statementJSON struct {
-	Type          string          `json:"_type"`
-	Predicate     json.RawMessage `json:"predicate"`
-	PredicateType string          `json:"predicateType"`
-	Subject       []Subject       `json:"subject"`
+// The outside of a statement is few fixed words, around the predicate and before what outside holds.
+const (
+	beforePredicate = `{"_type":"` + Type + `","predicate":`
+	maxPayload      = 3 * (MaxEnvelope - 1024) / 4 // what an envelope of MaxEnvelope holds in base64 beside its signature
+)
+
+type outside struct {
+	PredicateType string    `json:"predicateType"`
+	Subject       []Subject `json:"subject"`
 }
 
 // Bytes returns the payload of the statement's envelope, and refuses what Parse would.
 func (s *Statement) Bytes() ([]byte, error) {
-	p, err := Encode(s.Predicate)
+	var predicate []byte
+	var err error
+	if d, ok := s.Predicate.(*Document); ok {
+		predicate = d.Content // may hold what none of our types does
+	} else if predicate, err = Encode(s.Predicate); err != nil {
+		return nil, fmt.Errorf("encoding a statement: %w", err)
+	}
+	rest, err := Encode(outside{s.Predicate.TypeURI(), s.Subjects})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a statement: %w", err)
 	}
-	// RawMessage would be compacted and checked once more for every statement; the outside is few fields.
-	b, err := Encode(statementJSON{Type, p, s.Predicate.TypeURI(), s.Subjects})
-	if err != nil {
-		return nil, fmt.Errorf("encoding a statement: %w", err)
-	}
+	rest[0] = ','
+	b := slices.Concat([]byte(beforePredicate), predicate, rest)
 	if _, err := Parse(b); err != nil {
 		return nil, fmt.Errorf("encoding a statement: %w", err)
 	}
@@ -61,32 +71,18 @@ func (s *Statement) Bytes() ([]byte, error) {
 
 // Parse reads a payload whose predicate type this package knows, and refuses whatever Bytes would not write.
 func Parse(payload []byte) (*Statement, error) {
-	if len(payload) > MaxEnvelope {
-		return nil, fmt.Errorf("reading a statement: %w: %d bytes, at most %d are read", ErrForm, len(payload), MaxEnvelope)
-	}
-	var x statementJSON
-	if err := Decode(payload, &x); err != nil {
+	predicate, x, err := split(payload)
+	if err != nil {
 		return nil, fmt.Errorf("reading a statement: %w", err)
-	}
-	if x.Type != Type {
-		return nil, fmt.Errorf("reading a statement: %w: its _type is %q, not %q", ErrForm, x.Type, Type)
-	}
-	if len(x.Subject) == 0 || len(x.Subject) > maxSubjects {
-		return nil, fmt.Errorf("reading a statement: %w: %d subjects, not 1 to %d", ErrForm, len(x.Subject), maxSubjects)
-	}
-	for _, s := range x.Subject {
-		if err := checkHex(s.Digest.SHA256); err != nil || s.Name == "" {
-			return nil, fmt.Errorf("reading a statement: %w: subject %q has no name or no SHA-256", ErrForm, s.Name)
-		}
 	}
 	empty := predicates[x.PredicateType]
 	if empty == nil {
-		return nil, fmt.Errorf("reading a statement: predicate type %q is not known", x.PredicateType)
+		return nil, fmt.Errorf("reading a statement: predicate type %q is not known", shorten(x.PredicateType))
 	}
 	p := empty()
 	if d, ok := p.(*Document); ok {
-		d.Content = x.Predicate
-	} else if err := Decode(x.Predicate, p); err != nil {
+		d.Content = slices.Clone(predicate)
+	} else if err := Decode(predicate, p); err != nil {
 		return nil, fmt.Errorf("reading a statement of type %q: %w", x.PredicateType, err)
 	}
 	if a := p.Common(); a != nil {
@@ -98,6 +94,38 @@ func Parse(payload []byte) (*Statement, error) {
 		return nil, fmt.Errorf("reading a statement of type %q: %w", x.PredicateType, err)
 	}
 	return &Statement{x.Subject, p}, nil
+}
+
+// split parts a payload into its predicate, which it does not look into, and all that stands outside of it.
+func split(payload []byte) ([]byte, *outside, error) {
+	if len(payload) > maxPayload {
+		return nil, nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrForm, len(payload), maxPayload)
+	}
+	rest, ok := bytes.CutPrefix(payload, []byte(beforePredicate))
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: it does not begin with _type %q and a predicate", ErrForm, Type)
+	}
+	n, err := objectLength(rest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("predicate: %w", err)
+	}
+	predicate, rest := rest[:n], rest[n:]
+	if !bytes.HasPrefix(rest, []byte(",")) {
+		return nil, nil, fmt.Errorf("%w: nothing follows the predicate", ErrForm)
+	}
+	x := new(outside)
+	if err := Decode(slices.Concat([]byte("{"), rest[1:]), x); err != nil {
+		return nil, nil, fmt.Errorf("after the predicate: %w", err)
+	}
+	if len(x.Subject) == 0 || len(x.Subject) > maxSubjects {
+		return nil, nil, fmt.Errorf("%w: %d subjects, not 1 to %d", ErrForm, len(x.Subject), maxSubjects)
+	}
+	for _, s := range x.Subject {
+		if err := errors.Join(checkHex(s.Digest.SHA256), checkLine("name", s.Name)); err != nil {
+			return nil, nil, fmt.Errorf("subject %q: %w", shorten(s.Name), err)
+		}
+	}
+	return predicate, x, nil
 }
 
 // Open parses the statement in an envelope; it verifies no signature.

@@ -17,6 +17,7 @@ import (
 	"github.com/probat-lab/probat/evaluate"
 	"github.com/probat-lab/probat/judge"
 	"github.com/probat-lab/probat/report"
+	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/unpack"
 )
 
@@ -66,6 +67,8 @@ type evaluateOptions struct {
 	lookFlags
 	declaration, asOf, out string
 	schemes, failOn, refs  []string
+	sealing                bool
+	seal                   sealFlags
 }
 
 func (p *program) evaluateCommand() *cobra.Command {
@@ -79,6 +82,9 @@ dossier with everything behind the verdicts. PRODUCT is a file, a directory, or 
 
 Without --scheme the declaration's schemes are judged, else ts-33.117. S is the id of a scheme or a path to one.
 
+--seal does what "probat seal" does with the dossier, in the lab that --lab names: the product is parsed in a child process without
+keys, and the passphrase is asked for afterwards. The credential then says that this lab observed the product.
+
 Exit codes: 0 evaluated (a damaged product too: what could not be read is in the dossier as unobserved)
             1 evaluated, and what --fail-on names is so
             2 wrong usage, or a scheme or declaration that is wrong (FILE:LINE:COL: …)
@@ -86,7 +92,8 @@ Exit codes: 0 evaluated (a damaged product too: what could not be read is in the
           130 interrupted`,
 		Example: `  probat evaluate router-4.2.1.img
   probat evaluate product.yaml --scheme ts-33.117 --out router.dossier
-  probat evaluate router.img --declaration product.yaml --fail-on fail --fail-on 4.3.2.1`,
+  probat evaluate router.img --declaration product.yaml --fail-on fail --fail-on 4.3.2.1
+  probat evaluate product.yaml --seal --lab lab`,
 		Args: exact("PRODUCT"),
 		RunE: func(c *cobra.Command, args []string) error { return p.evaluate(c.Context(), args[0], &o) },
 	}
@@ -98,6 +105,9 @@ Exit codes: 0 evaluated (a damaged product too: what could not be read is in the
 	c.Flags().StringVar(&o.out, "out", "", "the dossier's folder (default NAME.dossier here); an older dossier there is replaced")
 	c.Flags().StringSliceVar(&o.failOn, "fail-on", nil, "exit 1 on: fail, inconclusive, not-assessed (each with what is worse), or a requirement that is not passed")
 	c.Flags().StringSliceVar(&o.skip, "skip-observer", nil, "do not ask this observer; the dossier says so")
+	c.Flags().BoolVar(&o.sealing, "seal", false, "seal the dossier in the lab that --lab names")
+	o.seal.add(c)
+	c.Flags().StringArrayVar(&o.seal.profiles, "profile", nil, "with --seal: a credential for this profile instead of the whole scheme; may be repeated")
 	return c
 }
 
@@ -160,6 +170,13 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 	if err := dossier.Replaceable(out); err != nil {
 		return err
 	}
+	if o.sealing {
+		e, err := o.evaluation(path, asOf)
+		if err != nil {
+			return err
+		}
+		return p.evaluateAndSeal(ctx, e, out, o)
+	}
 	options := evaluate.Options{
 		Schemes: schemes, References: refs, AsOf: asOf, Budget: o.budget, Workers: o.workers, LeaveOut: o.skip, Cache: o.cache(),
 	}
@@ -178,6 +195,33 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 		p.say("next: %s", nextCommand(out, contents))
 	}
 	return failOn(o.failOn, contents.Outcomes)
+}
+
+// evaluation says to a child what to evaluate; it stands in another folder, so paths are absolute.
+func (o *evaluateOptions) evaluation(path, asOf string) (evaluation, error) {
+	var errs []error
+	abs := func(s string) string {
+		if s == "" {
+			return s
+		}
+		a, err := filepath.Abs(s)
+		errs = append(errs, err)
+		return a
+	}
+	e := evaluation{
+		Product: abs(path), Declaration: abs(o.declaration), AsOf: asOf, MaxBytes: o.budget.Bytes, MaxEntries: o.budget.Entries, MaxDepth: o.budget.Depth,
+		Workers: o.workers, Skip: o.skip,
+	}
+	for _, s := range o.schemes {
+		if isPath(s) {
+			s = abs(s)
+		}
+		e.Schemes = append(e.Schemes, s)
+	}
+	for _, r := range o.refs {
+		e.References = append(e.References, abs(r))
+	}
+	return e, errors.Join(errs...)
 }
 
 // watched shows progress while fn looks at a product.
@@ -252,17 +296,38 @@ func failOn(words []string, outcomes []*judge.Outcome) error {
 	var met []string
 	for _, o := range outcomes {
 		for _, r := range o.Requirements {
-			for _, w := range words {
-				bad, isWord := failWords[w]
-				if !isWord {
-					bad = failWords["not-assessed"]
-				}
-				if (isWord || names(w, o.Scheme.ID, r.Of.ID)) && slices.Contains(bad, r.Verdict) {
-					met = append(met, fmt.Sprintf("%s/%s is %s", o.Scheme.ID, r.Of.ID, r.Verdict))
-				}
-			}
+			met = append(met, failing(words, o.Scheme.ID, r.Of.ID, r.Verdict)...)
 		}
 	}
+	return failedOn(met)
+}
+
+// failOnPlan is failOn for what is known of a dossier that a child made.
+func failOnPlan(words []string, p *examine.Plan) error {
+	var met []string
+	for _, s := range p.Schemes {
+		for _, v := range s.Verdicts {
+			met = append(met, failing(words, s.Policy.Scheme, v.Requirement, judge.Verdict(v.Verdict))...)
+		}
+	}
+	return failedOn(met)
+}
+
+// failing says what the words of --fail-on find wrong with a verdict.
+func failing(words []string, schemeID, requirement string, v judge.Verdict) (met []string) {
+	for _, w := range words {
+		bad, isWord := failWords[w]
+		if !isWord {
+			bad = failWords["not-assessed"]
+		}
+		if (isWord || names(w, schemeID, requirement)) && slices.Contains(bad, v) {
+			met = append(met, fmt.Sprintf("%s/%s is %s", schemeID, requirement, v))
+		}
+	}
+	return met
+}
+
+func failedOn(met []string) error {
 	if len(met) == 0 {
 		return nil
 	}

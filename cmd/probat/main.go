@@ -5,12 +5,17 @@ package main
 import (
 	"os"
 	"runtime/debug"
+
+	"github.com/probat-lab/probat/sandbox"
 )
 
 // memoryLimit makes the collector work harder from there on, so that the largest products stay below 512 MiB in all.
 const memoryLimit = 384 << 20
 
 func main() {
+	if sandbox.Main(tasks()) {
+		return
+	}
 	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -127,7 +127,9 @@ it saw against published security schemes, and keeps evidence and verdicts in a 
 
   probat evaluate router.img            a verdict for every requirement, and a dossier
   probat explain router.img.dossier 4.3.2.1
-  probat declare router.img             drafts a product.yaml from what is observed`,
+  probat declare router.img             drafts a product.yaml from what is observed
+  probat lab init lab                   a lab, which seals dossiers into credentials
+  probat verify NAME.probat.zip --trust lab.trust`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: version(),
 	}
@@ -138,6 +140,8 @@ it saw against published security schemes, and keeps evidence and verdicts in a 
 	root.AddCommand(
 		p.evaluateCommand(), p.judgeCommand(), p.explainCommand(), p.factsCommand(), p.reportCommand(), p.dossierCommand(),
 		p.treeCommand(), p.declareCommand(), p.schemeCommand(), p.doctorCommand(), p.manCommand(root),
+		p.labCommand(), p.sealCommand(), p.verifyCommand(), p.suspendCommand(), p.noticeCommand(), p.revokeCommand(), p.discloseCommand(),
+		p.ledgerCommand(), p.witnessCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

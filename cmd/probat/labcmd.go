@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/probat-lab/probat/credential"
+	"github.com/probat-lab/probat/fact"
+	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/ledger"
+	"github.com/probat-lab/probat/ledger/proof"
+	"github.com/probat-lab/probat/ledger/witness"
+	"github.com/probat-lab/probat/sandbox"
+	"github.com/probat-lab/probat/seal"
+	"github.com/probat-lab/probat/statement"
+)
+
+// environment variables that commands of a lab read
+const (
+	passphraseVariable = "PROBAT_PASSPHRASE"
+	labVariable        = "PROBAT_LAB"
+)
+
+func (p *program) labCommand() *cobra.Command {
+	c := &cobra.Command{Use: "lab", Short: "Make a lab: keys, ledger, and the trust file that customers pin"}
+	c.AddCommand(p.labInitCommand(), p.labTrustCommand())
+	return c
+}
+
+func (p *program) labInitCommand() *cobra.Command {
+	var s lab.Setup
+	var independence string
+	c := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a new lab in a folder",
+		Long: `init makes a lab in DIR: root, issuing, ledger and log key (sealed by a passphrase, which is asked for twice, or read from
+PROBAT_PASSPHRASE), an empty ledger, its database, and DIR/lab.trust, the file that customers pin. It needs no flags:
+without them it is a lab that a vendor runs for itself, under a name made of its root key.
+
+Whoever gets lab.trust compares its fingerprint with you, by telephone or on paper. Afterwards move DIR/keys/root.age to
+a machine without network, or to paper: it is needed only to change other keys.
+
+Exit codes: 0 made; 2 wrong usage, or DIR is not empty`,
+		Example: `  probat lab init lab
+  probat lab init lab --name "Example Lab" --operator "Example Labs Ltd" --independence independent --origin log.lab.example`,
+		Args: exact("DIR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			s.Independence = statement.Independence(independence)
+			return p.labInit(c.Context(), args[0], s)
+		},
+	}
+	c.Flags().StringVar(&s.Name, "name", "", `the lab's name (default "Lab" and eight digits of its root key)`)
+	c.Flags().StringVar(&s.Operator, "operator", "", "who runs it (default the name)")
+	c.Flags().StringVar(&independence, "independence", "self", "of the vendors whose products it evaluates: self, contracted or independent")
+	c.Flags().StringVar(&s.Origin, "origin", "", "the log's name, a host name such as log.lab.example; it can never change")
+	c.Flags().StringVar(&s.Database, "database", "", "postgres://… (default SQLite in DIR)")
+	c.Flags().StringVar(&s.Log, "log", "", "s3://bucket/prefix for the public log (default DIR/log)")
+	return c
+}
+
+func (p *program) labInit(ctx context.Context, dir string, s lab.Setup) error {
+	var err error
+	if s.Passphrase, err = p.newPassphrase(); err != nil {
+		return err
+	}
+	if err := lab.Init(ctx, dir, s); err != nil {
+		switch {
+		case errors.Is(err, lab.ErrOccupied):
+			return &exitError{exitUsage, err, "choose another folder; a lab is never replaced"}
+		case errors.Is(err, lab.ErrOrigin):
+			return &exitError{exitUsage, err, "--origin log.lab.example"}
+		}
+		return err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "lab.trust"))
+	if err != nil {
+		return err
+	}
+	t, err := credential.ParseTrust(data)
+	if err != nil {
+		return err
+	}
+	p.say("lab     %s: %s, run by %s, independence %s", dir, t.Trust.Lab.Name, t.Trust.Lab.Operator, t.Trust.Lab.Independence)
+	p.say("log     %s", t.Trust.Origin)
+	p.say("pin     %s\n        fingerprint %s", filepath.Join(dir, "lab.trust"), t.Fingerprint())
+	p.say("root    move %s to a machine without network: only changes of keys need it", filepath.Join(dir, "keys", "root.age"))
+	p.say("next: %s evaluate PRODUCT --seal --lab %s", self(), quoteArg(dir))
+	return nil
+}
+
+// newPassphrase asks for a passphrase twice, or takes PROBAT_PASSPHRASE.
+func (p *program) newPassphrase() (string, error) {
+	if s := os.Getenv(passphraseVariable); s != "" {
+		return s, nil
+	}
+	a, err := p.ask("passphrase for the lab's keys: ")
+	if err != nil {
+		return "", err
+	}
+	b, err := p.ask("once more: ")
+	if err != nil {
+		return "", err
+	}
+	if a != b || a == "" {
+		return "", usage("start again", "the two passphrases differ, or are empty")
+	}
+	return a, nil
+}
+
+// passphrase asks for the passphrase of a lab, or takes PROBAT_PASSPHRASE.
+func (p *program) passphrase() (string, error) {
+	if s := os.Getenv(passphraseVariable); s != "" {
+		return s, nil
+	}
+	return p.ask("passphrase of the lab's keys: ")
+}
+
+func (p *program) ask(prompt string) (string, error) {
+	f, ok := p.in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", usage("set "+passphraseVariable+", or run it in a terminal", "there is nobody to ask for the passphrase")
+	}
+	fmt.Fprint(p.err, prompt)
+	b, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(p.err)
+	if err != nil {
+		return "", fmt.Errorf("reading the passphrase: %w", err)
+	}
+	return string(b), nil
+}
+
+// labFlags are the flags of commands that act in a lab.
+type labFlags struct {
+	dir string
+}
+
+func (f *labFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.dir, "lab", os.Getenv(labVariable), "the lab's folder (default $"+labVariable+")")
+}
+
+func (f *labFlags) check() error {
+	if f.dir == "" {
+		return usage("--lab DIR, or set "+labVariable+"; probat lab init DIR makes one", "no lab is named")
+	}
+	return nil
+}
+
+// withLab opens a lab with its keys, runs fn and closes it.
+func (p *program) withLab(ctx context.Context, f labFlags, fn func(*lab.Lab) error) (err error) {
+	return p.openLab(ctx, f, lab.Options{Passphrase: p.passphrase, Dial: dial}, func(l *lab.Lab) error {
+		if _, err := l.Collect(ctx); err != nil {
+			fmt.Fprintf(p.err, "probat: %s\n", fact.Escape(err.Error()))
+		}
+		return fn(l)
+	})
+}
+
+// lookAtLab opens a lab for reading.
+func (p *program) lookAtLab(ctx context.Context, f labFlags, fn func(*lab.Lab) error) error {
+	return p.openLab(ctx, f, lab.Options{}, fn)
+}
+
+func (p *program) openLab(ctx context.Context, f labFlags, o lab.Options, fn func(*lab.Lab) error) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	l, err := lab.Open(ctx, f.dir, o)
+	if err != nil {
+		return labError(err)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return labError(fn(l))
+}
+
+// labError adds what to type.
+func labError(err error) error {
+	var e *exitError
+	hint := ""
+	switch {
+	case err == nil || errors.As(err, &e):
+		return err
+	case errors.Is(err, lab.ErrNoLab):
+		hint = "make one: probat lab init DIR"
+	case errors.Is(err, lab.ErrPassphrase):
+		hint = "set " + passphraseVariable + ", or leave it unset to be asked"
+	case errors.Is(err, ledger.ErrLocked):
+		hint = "wait for the other process, or look with probat ledger show"
+	case errors.Is(err, ledger.ErrBehind):
+		hint = "the database is a backup that is older than what was published: put the newest one back; probat ledger audit compares"
+	case errors.Is(err, ledger.ErrForked):
+		hint = "stop everything that signs with this lab's keys, and look with probat ledger audit"
+	case errors.Is(err, seal.ErrWhich):
+		hint = "--scheme S"
+	case errors.Is(err, seal.ErrAmbiguous):
+		hint = "say more: --scheme, --profile, or more digits of --finding"
+	case errors.Is(err, seal.ErrNotice):
+		hint = "probat notice CREDENTIAL --reason …; then --answer when the vendor has answered, or wait until its time is over"
+	default:
+		return err
+	}
+	return &exitError{exitUsage, err, hint}
+}
+
+func dial(origin string, w proof.PolicyWitness) (ledger.Witness, error) {
+	return witness.NewClient(witness.ClientConfig{Name: w.Key.Name(), Origin: origin, URL: w.URL, Keys: []proof.WitnessKey{w.Key}})
+}
+
+// identity is what a child says of a credential's file.
+type identity struct {
+	Disclosures []string `json:"disclosures"` // files that it holds
+	ID          string   `json:"id"`
+}
+
+// identify returns the identity of a credential that is named by its file or by its 64 digits, and what its file has opened. The file is read
+// in a child.
+func (p *program) identify(ctx context.Context, arg string, level isolation) (id statement.ID, opened []*credential.Disclosure, err error) {
+	if id, err := statement.ParseID(arg); err == nil {
+		return id, nil, nil
+	}
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return id, nil, err
+	}
+	if st, err := os.Stat(abs); err != nil || !st.Mode().IsRegular() {
+		return id, nil, usage("CREDENTIAL is NAME.probat.zip, or the 64 digits of its identity", "there is no credential %q", arg)
+	}
+	var out bytes.Buffer
+	o := sandbox.Options{Read: []string{abs}, OutLimit: maxCredential, Require: level.level()}
+	if err := inChild(ctx, taskIdentify, abs, &out, o); err != nil {
+		return id, nil, err
+	}
+	var is identity
+	if err := statement.Decode(out.Bytes(), &is); err != nil {
+		return id, nil, err
+	}
+	for _, text := range is.Disclosures {
+		d, err := credential.ParseDisclosure([]byte(text))
+		if err != nil {
+			return id, nil, err
+		}
+		opened = append(opened, d)
+	}
+	id, err = statement.ParseID(is.ID)
+	return id, opened, err
+}
+
+// maxCredential bounds what is read of a credential's file, in bytes.
+const maxCredential = 64 << 20
+
+// childIdentify writes the identity of the credential in a file to out.
+func childIdentify(_ context.Context, in io.Reader, out, _ io.Writer) error {
+	var path string
+	if err := json.NewDecoder(in).Decode(&path); err != nil {
+		return fmt.Errorf("reading what to identify: %w", err)
+	}
+	data, err := readBounded(path, maxCredential)
+	if err != nil {
+		return err
+	}
+	parts, err := credential.Open(data)
+	if err != nil {
+		return err
+	}
+	is := identity{Disclosures: []string{}, ID: parts.Credential.Envelope.ID().String()}
+	for _, d := range parts.Disclosures {
+		b, err := d.Bytes()
+		if err != nil {
+			return err
+		}
+		is.Disclosures = append(is.Disclosures, string(b))
+	}
+	b, err := statement.Encode(is)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b)
+	return err
+}
+
+func (p *program) labTrustCommand() *cobra.Command {
+	var f labFlags
+	var policy string
+	var runs []string
+	c := &cobra.Command{
+		Use:   "trust",
+		Short: "Sign the next version of the trust file: witnesses and quorum",
+		Long: `trust signs the next version of lab.trust with the root key, with another policy: which witnesses there are and how many have to
+cosign. The policy is in the format of C2SP tlog-policy, without log lines, which the lab adds. Customers replace the file that they pinned;
+its fingerprint stays the same.
+
+Exit codes: 0 signed; 2 wrong usage, a policy that is wrong, or the root key is not here`,
+		Example: `  probat lab trust --lab lab --policy policy.txt --run witness.operator.example="Operator Ltd"`,
+		Args:    exact(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if policy == "" {
+				return usage("--policy FILE", "no policy is named")
+			}
+			text, err := readBounded(policy, 128<<10)
+			if err != nil {
+				return usage("--policy names a file in the format of C2SP tlog-policy", "reading the policy %q: %w", policy, pathless(err))
+			}
+			by := map[string]string{}
+			for _, r := range runs {
+				name, organisation, ok := strings.Cut(r, "=")
+				if !ok {
+					return usage("--run WITNESS=ORGANISATION", "--run %q", r)
+				}
+				by[name] = organisation
+			}
+			return p.withLab(c.Context(), f, func(l *lab.Lab) error {
+				t, err := l.NextTrust(c.Context(), string(text), by)
+				if err != nil {
+					return err
+				}
+				p.say("%s is version %d; fingerprint %s", filepath.Join(f.dir, "lab.trust"), t.Trust.Version, t.Fingerprint())
+				return nil
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&policy, "policy", "", "file with witness, group and quorum lines")
+	c.Flags().StringArrayVar(&runs, "run", nil, "WITNESS=ORGANISATION: who runs a witness; witnesses of one organisation count as one; may be repeated")
+	return c
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/probat-lab/probat/dossier"
+	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/report"
+	"github.com/probat-lab/probat/sandbox"
+	"github.com/probat-lab/probat/seal"
+	"github.com/probat-lab/probat/seal/examine"
+	"github.com/probat-lab/probat/statement"
+)
+
+// sealFlags are the flags of what makes a credential.
+type sealFlags struct {
+	labFlags
+	isolation
+	schemes  []string
+	profiles []string
+	out      string
+	wait     time.Duration
+}
+
+func (f *sealFlags) add(c *cobra.Command) {
+	f.labFlags.add(c)
+	c.Flags().BoolVar(&f.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
+	c.Flags().DurationVar(&f.wait, "wait", 10*time.Second, "how long witnesses are waited for; what they cosign later is added by --refresh")
+}
+
+func (p *program) sealCommand() *cobra.Command {
+	var f sealFlags
+	var refresh bool
+	c := &cobra.Command{
+		Use:   "seal DOSSIER | seal --refresh CREDENTIAL",
+		Short: "Seal a dossier: statements in the ledger, and a credential that anyone verifies offline",
+		Long: `seal checks every digest of DOSSIER, judges it again, signs statements about it, puts them into the lab's ledger, and writes a
+credential for each scheme that it was judged by, or for the profiles that are named. The credential says that the facts were
+received: the lab judged what others say they saw. "probat evaluate PRODUCT --seal" observes the product itself, and says that.
+
+A dossier is read in a child process without keys, before the passphrase is asked for (or read from PROBAT_PASSPHRASE).
+Sealing the same dossier again gives the same credential, with today's status.
+
+--refresh writes CREDENTIAL anew with today's status list and the cosignatures that arrived since; CREDENTIAL is its file, or
+the 64 digits of its identity.
+
+Exit codes: 0 sealed; 2 wrong usage, or the lab or the dossier is not as it should be; 3 the dossier cannot be read`,
+		Example: `  probat seal router.dossier --lab lab --scheme ts-33.117
+  probat seal router.dossier --lab lab --profile artifact
+  probat seal --refresh router_4.2.1_ts-33.117.probat.zip --lab lab`,
+		Args: func(c *cobra.Command, args []string) error {
+			if refresh {
+				return exact("CREDENTIAL")(c, args)
+			}
+			return exact("DOSSIER")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if refresh {
+				return p.refresh(c.Context(), args[0], &f)
+			}
+			return p.seal(c.Context(), args[0], &f)
+		},
+	}
+	f.add(c)
+	c.Flags().StringArrayVar(&f.schemes, "scheme", nil, "seal this scheme of the dossier (default all of them); may be repeated")
+	c.Flags().StringArrayVar(&f.profiles, "profile", nil, "a credential for this profile instead of the whole scheme; may be repeated")
+	c.Flags().StringVar(&f.out, "out", "", "the credential's file, where there is one (default NAME.probat.zip here)")
+	c.Flags().BoolVar(&refresh, "refresh", false, "write a credential anew with today's status")
+	return c
+}
+
+func (p *program) seal(ctx context.Context, dir string, f *sealFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	plan, err := examineDossier(ctx, dir, f.isolation)
+	if err != nil {
+		return err
+	}
+	return p.sealPlan(ctx, dir, plan, f, statement.Received)
+}
+
+// target is one credential to make.
+type target struct{ scheme, profile string }
+
+// targets returns what the flags ask for.
+func (f *sealFlags) targets(plan *examine.Plan) ([]target, error) {
+	var list []target
+	for _, s := range plan.Schemes {
+		if len(f.schemes) > 0 && !slices.Contains(f.schemes, s.Policy.Scheme) {
+			continue
+		}
+		if len(f.profiles) == 0 {
+			list = append(list, target{s.Policy.Scheme, ""})
+		}
+		for _, name := range f.profiles {
+			if slices.ContainsFunc(s.Profiles, func(x examine.Profile) bool { return x.ID == name }) {
+				list = append(list, target{s.Policy.Scheme, name})
+			}
+		}
+	}
+	if want := max(1, len(f.profiles), len(f.schemes)); len(list) < want {
+		return nil, usage("probat report DOSSIER shows its schemes; probat scheme show S their profiles", "the dossier has no such scheme or profile")
+	}
+	if f.out != "" && len(list) > 1 {
+		return nil, usage("name one with --scheme, or leave --out away", "--out is for one credential, and %d are to be made", len(list))
+	}
+	return list, nil
+}
+
+func (p *program) sealPlan(ctx context.Context, dir string, plan *examine.Plan, f *sealFlags, observation statement.Observation) error {
+	list, err := f.targets(plan)
+	if err != nil {
+		return err
+	}
+	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
+		for _, t := range list {
+			s, err := seal.Seal(ctx, l, plan, dossierFiles(dir), seal.Options{
+				Scheme: t.scheme, Profile: t.profile, Observation: observation, Version: version(), Wait: f.wait,
+			})
+			if err != nil {
+				return err
+			}
+			if err := p.writeCredential(l, s, f.out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// maxDossierFile bounds a file of a dossier, in bytes, as dossier.Read does.
+const maxDossierFile = 1 << 30
+
+// dossierFiles reads files of a dossier as bytes; what they must be is known by their digests.
+func dossierFiles(dir string) seal.Files {
+	return func(name string) ([]byte, error) {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		file, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		data, err := io.ReadAll(io.LimitReader(file, maxDossierFile+1))
+		if err == nil && len(data) > maxDossierFile {
+			err = fmt.Errorf("has more than %d bytes", maxDossierFile)
+		}
+		return data, err
+	}
+}
+
+// writeCredential writes a credential's file and says what it is.
+func (p *program) writeCredential(l *lab.Lab, s *seal.Sealed, out string) error {
+	if out == "" {
+		out = s.Name + ".probat.zip"
+	}
+	if err := replaceCredential(out, s.Zip); err != nil {
+		return err
+	}
+	beside := strings.TrimSuffix(strings.TrimSuffix(out, ".zip"), ".probat") + ".dossier.json"
+	if err := os.WriteFile(beside, append(s.Dossier, '\n'), 0o600); err != nil {
+		return fmt.Errorf("writing the dossier's statement: %w", err)
+	}
+	c := s.Credential.Core
+	what := c.Policy.Scheme + " " + c.Policy.Edition
+	counts := c.Counts
+	if c.ProfileCounts != nil {
+		what, counts = what+", profile "+c.Policy.Profile, *c.ProfileCounts
+	}
+	p.say("credential %s  %s", out, s.ID)
+	p.say("  %s for %s: %d of %d pass, %d fail, %d inconclusive, %d not assessed, %d not applicable", s.Credential.VerificationResult, what,
+		counts.Pass, counts.Total(), counts.Fail, counts.Inconclusive, counts.NotAssessed, counts.NotApplicable)
+	p.say("  attempt %d; act %d of its case; entry %d of %s; valid until %s", c.Attempts, c.CaseLength, s.Index, l.Config.Origin, c.ValidUntil)
+	if !s.Witnessed {
+		p.say("  UNWITNESSED: no quorum of witnesses has cosigned it; probat seal --refresh %s adds what arrives", quoteArg(out))
+	}
+	p.say("next: %s verify %s --trust %s --file PRODUCT", self(), quoteArg(out), quoteArg(filepath.Join(l.Dir, "lab.trust")))
+	return nil
+}
+
+// replaceCredential writes a credential's file, over an older credential but over nothing else.
+func replaceCredential(path string, data []byte) (err error) {
+	if old, err := os.Lstat(path); err == nil {
+		head := make([]byte, len("PK\x03\x04"))
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadFull(f, head)
+		_ = f.Close()
+		if !old.Mode().IsRegular() || err != nil || !bytes.Equal(head, []byte("PK\x03\x04")) || !strings.HasSuffix(path, ".zip") {
+			return usage("choose another file with --out", "%q is there already and is no credential", path)
+		}
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".probat-")
+	if err != nil {
+		return fmt.Errorf("writing the credential: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("writing the credential: %w", err)
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func (p *program) refresh(ctx context.Context, arg string, f *sealFlags) error {
+	id, opened, err := p.identify(ctx, arg, f.isolation)
+	if err != nil {
+		return err
+	}
+	if f.out == "" && strings.HasSuffix(arg, ".zip") {
+		f.out = arg
+	}
+	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
+		s, err := seal.Refresh(ctx, l, id, f.wait, opened...)
+		if err != nil {
+			return err
+		}
+		return p.writeCredential(l, s, f.out)
+	})
+}
+
+// evaluateAndSeal evaluates a product in a child without keys, and seals the dossier that it made.
+func (p *program) evaluateAndSeal(ctx context.Context, e evaluation, out string, o *evaluateOptions) error {
+	if err := o.seal.check(); err != nil {
+		return err
+	}
+	if err := dossier.Replaceable(out); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".probat-")
+	if err != nil {
+		return fmt.Errorf("making a folder for the dossier: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if work, err = filepath.Abs(work); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(work, "tmp"), 0o700); err != nil {
+		return err
+	}
+	made := filepath.Join(work, "dossier")
+	e.Out, e.Temp, e.Quiet = made, filepath.Join(work, "tmp"), p.quiet
+	var text bytes.Buffer
+	box := sandbox.Options{
+		Read: e.reads(), Write: []string{work}, MemoryLimit: 2 << 30, OutLimit: 16 << 20, Owners: true,
+		Progress: plainWriter{p.err}, Require: o.seal.level(),
+	}
+	if err := inChild(ctx, taskEvaluate, e, &text, box); err != nil {
+		return err
+	}
+	plan, err := examineDossier(ctx, made, o.seal.isolation)
+	if err != nil {
+		return err
+	}
+	if err := dossier.Move(made, out); err != nil {
+		return err
+	}
+	if !p.quiet {
+		if _, err := (plainWriter{p.out}).Write(text.Bytes()); err != nil {
+			return err
+		}
+		p.say("\ndossier %s  sha256 %s\nreport  %s", out, plan.Dossier, filepath.Join(out, report.HTMLName))
+	}
+	if err := p.sealPlan(ctx, out, plan, &o.seal, statement.ObservedHere); err != nil {
+		return err
+	}
+	return failOnPlan(o.failOn, plan)
+}
+
+// reads lists what the child that evaluates must be able to read.
+func (e *evaluation) reads() []string {
+	list := []string{e.Product}
+	if ext := strings.ToLower(filepath.Ext(e.Product)); ext == ".yaml" || ext == ".yml" {
+		list = []string{filepath.Dir(e.Product)}
+	}
+	if e.Declaration != "" {
+		list = append(list, filepath.Dir(e.Declaration))
+	}
+	for _, s := range append(slices.Clone(e.Schemes), e.References...) {
+		if isPath(s) || slices.Contains(e.References, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}

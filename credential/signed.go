@@ -1,0 +1,151 @@
+package credential
+
+import (
+	"time"
+
+	"github.com/probat-lab/probat/statement"
+)
+
+// signatures checks who signed credential and status list.
+func (v *verifier) signatures() {
+	if v.signed(inZip(nameCredential), v.f.credential, statement.TypeCredential, v.credential.Core.Act.Time) {
+		v.checked("the credential is signed by the key %.12s, which may issue credentials", v.f.credential.Envelope.KeyID)
+	}
+	if !v.signed(inZip(nameStatus), v.f.status, statement.TypeStatus, v.status.Act.Time) {
+		v.badList = true
+	}
+}
+
+// signed checks one envelope: the key is known, its signature verifies, and it may sign this at the time that the statement gives.
+func (v *verifier) signed(where string, b *Bundle, predicateType, at string) bool {
+	e := b.Envelope
+	key, _ := v.trust.Key(e.KeyID)
+	if key == nil {
+		v.fail(NotPinned, where, "the trust file does not know the key %.12s that signed it", e.KeyID)
+		return false
+	}
+	if err := e.Verify(key); err != nil {
+		v.fail(Invalid, where, "%v", err)
+		return false
+	}
+	if err := v.trust.May(e.KeyID, predicateType, timeOf(at)); err != nil {
+		v.fail(Invalid, where, "%v", err)
+		return false
+	}
+	return true
+}
+
+// timeOf reads a time that the statement's parser has accepted.
+func timeOf(s string) time.Time {
+	t, _ := statement.ParseTime(s)
+	return t
+}
+
+// content checks that the credential is of this lab and says nothing in two ways.
+func (v *verifier) content() {
+	const where = "the zip: " + nameCredential
+	c, k := v.credential, &v.credential.Core
+	if want := verifierID(v.trust.Trust.Origin); c.Verifier.ID != want {
+		v.fail(Invalid, where, "it is issued in the name of %q, not of %q", c.Verifier.ID, want)
+	}
+	if k.Act.Actor.Class != statement.Lab || k.Act.Actor.Proof != statement.ByKey {
+		v.fail(Invalid, where, "its actor is no lab that signed with its key")
+	}
+	if c.SLSAVersion != slsaVersion || !equalLevels(c.VerifiedLevels, levels(k)) {
+		v.fail(Invalid, where, "the verified levels %q of SLSA %q are not what its counts say", c.VerifiedLevels, c.SLSAVersion)
+	}
+	if !timeOf(k.ValidFrom).Before(timeOf(k.ValidUntil)) {
+		v.fail(Invalid, where, "it is valid from %s to %s", k.ValidFrom, k.ValidUntil)
+	}
+	pinned := v.trust.Trust.Lab
+	if rank(k.Lab.Independence) > rank(pinned.Independence) {
+		v.fail(Invalid, where, "it calls the lab %s, the trust file calls it %s", k.Lab.Independence, pinned.Independence)
+	}
+	if k.Lab.Name != pinned.Name || k.Lab.Operator != pinned.Operator {
+		v.notChecked("the lab's name: the credential says %q run by %q, the trust file %q run by %q", k.Lab.Name, k.Lab.Operator, pinned.Name, pinned.Operator)
+	}
+}
+
+// rank orders degrees of independence.
+func rank(i statement.Independence) int {
+	switch i {
+	case statement.Contracted:
+		return 1
+	case statement.Independent:
+		return 2
+	}
+	return 0
+}
+
+func equalLevels(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// files compares what the customer has with what was evaluated.
+func (v *verifier) files() {
+	right := 0
+	for _, f := range v.in.Files {
+		known := false
+		for i := range v.r.Facts.Subjects {
+			if s := &v.r.Facts.Subjects[i]; s.SHA256 == f.SHA256 {
+				s.Files, known = append(s.Files, f.Name), true
+			}
+		}
+		if !known {
+			v.fail(OtherFile, "the file "+quote(f.Name), "its SHA-256 is %s, which is none of the evaluated files", f.SHA256)
+			continue
+		}
+		right++
+	}
+	if right > 0 {
+		v.checked("%d of %d files that were given are evaluated ones", right, len(v.in.Files))
+	}
+	for _, s := range v.r.Facts.Subjects {
+		if len(s.Files) == 0 {
+			v.notChecked("the evaluated file %s: no file with its digest was given", quote(s.Name))
+		}
+	}
+}
+
+// disclosed checks opened items: those in the zip, and those given beside it.
+func (v *verifier) disclosed() {
+	for i, d := range v.f.disclosures {
+		v.disclosure(inZip(disclosureName(i)), d)
+	}
+	for i, data := range v.in.Disclosures {
+		where := numbered("the disclosure", i, len(v.in.Disclosures))
+		d, err := ParseDisclosure(data)
+		if err != nil {
+			v.fail(Invalid, where, "%v", err)
+			continue
+		}
+		v.disclosure(where, d)
+	}
+	if n := len(v.r.Facts.Disclosures); n > 0 {
+		v.checked("%d disclosed items are what was sealed", n)
+	}
+}
+
+func (v *verifier) disclosure(where string, d *Disclosure) {
+	of := false
+	for _, i := range v.credential.InputAttestations {
+		of = of || i.Digest.SHA256 == d.Of && i.URI == statement.TypeVerdicts
+	}
+	if !of {
+		v.fail(Invalid, where, "it is of verdicts that this credential does not rest on")
+		return
+	}
+	if err := d.Check(v.credential.Core.Sealed); err != nil {
+		v.fail(Invalid, where, "%v", err)
+		return
+	}
+	v.r.Facts.Disclosures = append(v.r.Facts.Disclosures, DisclosureFacts{where, d.Index, d.Item})
+}

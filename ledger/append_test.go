@@ -1,0 +1,384 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/probat-lab/probat/statement"
+)
+
+// table makes a table for the rows of acts.
+func (l *lab) table() {
+	l.t.Helper()
+	if _, err := l.db.ExecContext(l.t.Context(), "CREATE TABLE acts (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)"); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func writeRow(ctx context.Context, tx *sql.Tx, e Entry) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO acts (number, id) VALUES ($1, $2)", e.Index, e.ID.String())
+	return err
+}
+
+// rowsAgree checks that the acts' own rows are those of the entries.
+func (l *lab) rowsAgree() {
+	l.t.Helper()
+	var wrong int
+	err := l.db.QueryRowContext(l.t.Context(), "SELECT count(*) FROM acts a LEFT JOIN ledger_entries e ON e.number = a.number WHERE lower(hex(e.id)) IS NOT a.id").Scan(&wrong)
+	if err != nil || wrong != 0 {
+		l.t.Fatalf("%d rows of acts without their entry, %v", wrong, err)
+	}
+}
+
+// sound audits and wants no finding.
+func (l *lab) sound() *Report {
+	l.t.Helper()
+	r, err := l.Audit(context.Background(), AuditOptions{Signatures: true, Keys: l.judge})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if !r.OK() || r.Unexplained() != 0 {
+		l.t.Fatalf("the audit found:\n%s", r)
+	}
+	return r
+}
+
+func (l *lab) judge(spki []byte) (statement.Purpose, bool) {
+	return statement.ForIssuing, string(spki) == string(l.public.SPKI())
+}
+
+func TestSameKeyOnce(t *testing.T) {
+	l := newLab(t)
+	ctx := t.Context()
+	act := l.act(newCase())
+	act.Key = "the key"
+	const writers = 40
+	entries := make([]Entry, writers)
+	var g sync.WaitGroup
+	for i := range writers {
+		g.Go(func() {
+			var err error
+			if entries[i], err = l.Append(ctx, act); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	g.Wait()
+	for _, e := range entries {
+		if e.Index != 0 || e.ID != entries[0].ID {
+			t.Fatalf("index %d", e.Index)
+		}
+	}
+	if err := l.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := l.Append(ctx, act)
+	if err != nil || e.ID != entries[0].ID || e.Envelope == nil {
+		t.Fatalf("after opening again: index %d, %v", e.Index, err)
+	}
+	if s := l.Status(); s.Size != 1 {
+		t.Fatalf("%d acts, want 1", s.Size)
+	}
+	if e, err := l.ByKey(ctx, "the key"); err != nil || e.ID != entries[0].ID {
+		t.Errorf("by key: %v", err)
+	}
+	other := act
+	other.Case = newCase()
+	if _, err := l.Append(ctx, other); !errors.Is(err, ErrKeyReused) {
+		t.Errorf("the key on another case: %v", err)
+	}
+	// Contents can be told apart if both acts say theirs.
+	first := l.act("")
+	first.Key, first.Content = "second key", []byte("one")
+	if _, err := l.Append(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	first.Content = []byte("two")
+	if _, err := l.Append(ctx, first); !errors.Is(err, ErrKeyReused) {
+		t.Errorf("the key with another content: %v", err)
+	}
+}
+
+// TestFailuresAlone holds that an act that fails takes no other with it, and that its index and its place go to the next.
+func TestFailuresAlone(t *testing.T) {
+	l := newLab(t)
+	l.table()
+	ctx := t.Context()
+	id := newCase()
+	boom := errors.New("boom")
+	fails := []func(*Act){
+		func(a *Act) { a.Rows = func(context.Context, *sql.Tx, Entry) error { return boom } },
+		func(a *Act) { a.Rows = func(context.Context, *sql.Tx, Entry) error { panic("boom") } },
+		func(a *Act) {
+			a.Rows = func(ctx context.Context, tx *sql.Tx, e Entry) error {
+				if err := writeRow(ctx, tx, e); err != nil {
+					return err
+				}
+				return writeRow(ctx, tx, e) // unique violation, after a row that has to go again
+			}
+		},
+		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, boom } },
+		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { panic("boom") } },
+		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, nil } },
+	}
+	var g sync.WaitGroup
+	var failed, done int
+	var mu sync.Mutex
+	for i := range 60 {
+		act := l.act(id)
+		act.Rows = writeRow
+		bad := i%4 == 1
+		if bad {
+			fails[i/4%len(fails)](&act)
+		}
+		if i%5 == 0 {
+			act.Case = newCase()
+		}
+		g.Go(func() {
+			_, err := l.Append(ctx, act)
+			mu.Lock()
+			defer mu.Unlock()
+			if (err != nil) != bad {
+				t.Errorf("act %d: %v", i, err)
+			}
+			if err != nil {
+				failed++
+			} else {
+				done++
+			}
+		})
+	}
+	g.Wait()
+	if failed != 15 || done != 45 {
+		t.Errorf("%d failed, %d were appended, want 15 and 45", failed, done)
+	}
+	if s := l.Status(); s.Size != 45 || s.Stopped != nil {
+		t.Errorf("%d acts, stopped by %v", s.Size, s.Stopped)
+	}
+	if _, err := l.Publish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.sound()
+	l.rowsAgree()
+}
+
+// TestWrongPlaces refuses statements that do not say what the sequencer told them.
+func TestWrongPlaces(t *testing.T) {
+	l := newLab(t)
+	ctx := t.Context()
+	l.add(1)
+	if _, err := l.Publish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	id := newCase()
+	if _, err := l.Append(ctx, l.act(id)); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Place){
+		"number":   func(p *Place) { p.Seq++ },
+		"previous": func(p *Place) { p.Prev = zeros },
+		"case":     func(p *Place) { p.Case = newCase() },
+		"no case":  func(p *Place) { p.Case, p.Seq, p.Prev = "", 0, "" },
+		"no asOf":  func(p *Place) { p.AsOf = nil },
+		"old asOf": func(p *Place) { p.AsOf.Size-- },
+		"new asOf": func(p *Place) { p.AsOf.Time = statement.FormatTime(moment) },
+	} {
+		act := l.act(id)
+		act.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
+			change(&p)
+			return l.signer(submission)(p)
+		}
+		if _, err := l.Append(ctx, act); !errors.Is(err, ErrPlace) {
+			t.Errorf("%s: %v", name, err)
+		} else if strings.Contains(err.Error(), id) {
+			t.Errorf("%s: the error names the case: %v", name, err)
+		}
+	}
+	key := l.act("")
+	key.Key = "mine"
+	key.Sign = l.signer(func(p Place) statement.Predicate {
+		s := submission(p).(*statement.Submission)
+		s.IdempotencyKey = "other"
+		return s
+	})
+	if _, err := l.Append(ctx, key); !errors.Is(err, ErrPlace) {
+		t.Errorf("another idempotency key: %v", err)
+	}
+	_, wrong := statementKey(t)
+	stranger := l.act("")
+	stranger.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
+		e, _, err := l.signer(submission)(p)
+		return e, wrong, err
+	}
+	if _, err := l.Append(ctx, stranger); !errors.Is(err, statement.ErrSignature) {
+		t.Errorf("another key: %v", err)
+	}
+	document := l.act("")
+	document.Sign = l.signer(func(Place) statement.Predicate {
+		return &statement.Document{Type: statement.TypeOpenVEX, Content: []byte(`{"@context":"x"}`)}
+	})
+	if _, err := l.Append(ctx, document); !errors.Is(err, ErrPlace) {
+		t.Errorf("a document without nonce: %v", err)
+	}
+	// The same statement twice, the second time with a signature of its own: its identity is the same.
+	var payload []byte
+	same := l.act("")
+	same.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
+		if payload == nil {
+			e, k, err := l.signer(submission)(p)
+			payload = e.Payload
+			return e, k, err
+		}
+		e, err := statement.Sign(l.key, payload)
+		return e, l.public, err
+	}
+	if _, err := l.Append(ctx, same); err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []func(context.Context, *sql.Tx, Entry) error{nil, func(context.Context, *sql.Tx, Entry) error { return nil }} {
+		same.Rows = rows
+		if _, err := l.Append(ctx, same); !errors.Is(err, ErrDuplicate) {
+			t.Errorf("the same statement twice: %v", err)
+		}
+	}
+	if s := l.Status(); s.Size != 3 {
+		t.Errorf("%d acts, want 3", s.Size)
+	}
+	l.add(1)
+	if _, err := l.Publish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.sound()
+}
+
+// TestBrokenTransaction holds that an act that ends the transaction behind the sequencer's back harms only itself.
+func TestBrokenTransaction(t *testing.T) {
+	l := newLab(t)
+	ctx := t.Context()
+	hold := make(chan struct{})
+	blocker := l.act("")
+	sign := blocker.Sign
+	blocker.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) { <-hold; return sign(p) }
+	var g sync.WaitGroup
+	results := make([]error, 8)
+	g.Go(func() { _, results[0] = l.Append(ctx, blocker) })
+	for i := 1; i < len(results); i++ {
+		act := l.act("")
+		act.Rows = func(context.Context, *sql.Tx, Entry) error { return nil }
+		if i == 4 {
+			act.Rows = func(_ context.Context, tx *sql.Tx, _ Entry) error {
+				if err := tx.Rollback(); err != nil {
+					return err
+				}
+				return errors.New("rolled back by its own rows")
+			}
+		}
+		g.Go(func() { _, results[i] = l.Append(ctx, act) })
+	}
+	close(hold)
+	g.Wait()
+	for i, err := range results {
+		if (err != nil) != (i == 4) {
+			t.Errorf("act %d: %v", i, err)
+		}
+	}
+	if s := l.Status(); s.Size != 7 {
+		t.Errorf("%d acts, want 7", s.Size)
+	}
+	if _, err := l.Publish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.sound()
+}
+
+// TestGone holds that who gives up waiting is not kept, and that Close refuses who still waits.
+func TestGone(t *testing.T) {
+	l := newLab(t)
+	started, hold := make(chan struct{}), make(chan struct{})
+	act := l.act("")
+	sign := act.Sign
+	act.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
+		close(started)
+		<-hold
+		return sign(p)
+	}
+	var g sync.WaitGroup
+	g.Go(func() {
+		if _, err := l.Append(t.Context(), act); err != nil {
+			t.Errorf("what was begun: %v", err)
+		}
+	})
+	<-started
+	ctx, cancel := context.WithCancel(t.Context())
+	g.Go(func() {
+		if _, err := l.Append(ctx, l.act("")); !errors.Is(err, context.Canceled) {
+			t.Errorf("who gave up: %v", err)
+		}
+	})
+	cancel()
+	waiting := make(chan error)
+	go func() { _, err := l.Append(t.Context(), l.act("")); waiting <- err }()
+	closed := make(chan error)
+	go func() { closed <- l.Ledger.Close() }()
+	for l.stoppedFor() == nil {
+	}
+	close(hold)
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waiting; err != nil && !errors.Is(err, ErrClosed) {
+		t.Errorf("who waited: %v", err)
+	}
+	g.Wait()
+	for _, err := range []error{
+		second(l.Append(t.Context(), l.act(""))), second(l.Publish(t.Context())), second(l.AddCosignatures(t.Context(), l.signed.Checkpoint)),
+	} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestManyCases appends to cases from many goroutines: every case must come out without a gap.
+func TestManyCases(t *testing.T) {
+	l := newLab(t)
+	l.table()
+	var cases []string
+	for range 7 {
+		cases = append(cases, newCase())
+	}
+	cases = append(cases, "")
+	var g sync.WaitGroup
+	for w := range 16 {
+		g.Go(func() {
+			for i := range 20 {
+				act := l.act(cases[(w*7+i)%len(cases)])
+				act.Key, act.Rows = fmt.Sprintf("%d/%d", w, i), writeRow
+				if _, err := l.Append(t.Context(), act); err != nil {
+					t.Error(err)
+				}
+				if i%5 == 0 {
+					if _, err := l.Publish(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	g.Wait()
+	if _, err := l.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := l.sound()
+	if r.Leaves != 320 || r.Cases != 7 {
+		t.Errorf("%d leaves, %d cases", r.Leaves, r.Cases)
+	}
+	l.rowsAgree()
+}

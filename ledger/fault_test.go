@@ -1,0 +1,204 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/probat-lab/probat/blob"
+	"github.com/probat-lab/probat/statement"
+)
+
+var errFault = errors.New("fault")
+
+// faults makes one of all places where something is written go wrong.
+type faults struct {
+	mu   sync.Mutex
+	n    int
+	at   int // which; 0: none
+	mode string
+	name string // of the place
+}
+
+// The ways to go wrong.
+const (
+	lost        = "lost"
+	kept        = "kept but reported lost"
+	killBefore  = "killed before"
+	killedAfter = "killed after"
+)
+
+func (f *faults) point(name string, do func() error) error {
+	f.mu.Lock()
+	f.n++
+	hit := f.n == f.at
+	if hit {
+		f.name = name
+	}
+	f.mu.Unlock()
+	if !hit {
+		return do()
+	}
+	switch f.mode {
+	case lost:
+		return errFault
+	case kept:
+		return errors.Join(do(), errFault)
+	case killBefore:
+		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+	case killedAfter:
+		_ = do()
+		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+	}
+	select {}
+}
+
+func (f *faults) into(c *Config) {
+	c.Tiles = &faultyStore{c.Tiles, f}
+	c.step = func(step string) error { return f.point(step, func() error { return nil }) }
+}
+
+// faultyStore is a store whose writes go wrong.
+type faultyStore struct {
+	blob.Store
+	faults *faults
+}
+
+func (s *faultyStore) Put(ctx context.Context, name string, data []byte) error {
+	return s.faults.point("put "+name, func() error { return s.Store.Put(ctx, name, data) })
+}
+
+func (s *faultyStore) Replace(ctx context.Context, name string, data []byte) error {
+	return s.faults.point("replace "+name, func() error { return s.Store.Replace(ctx, name, data) })
+}
+
+func (s *faultyStore) Delete(ctx context.Context, name string) error {
+	return s.faults.point("delete "+name, func() error { return s.Store.Delete(ctx, name) })
+}
+
+func (s *faultyStore) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return s.Store.List(ctx, prefix)
+}
+
+// scenario creates a ledger, appends and publishes across a tile's border, with a witness, and retries what fails. It returns the acknowledged.
+func (l *lab) scenario(ctx context.Context, tell func(key string, e Entry)) error {
+	retry := func(what string, do func() error) error {
+		var err error
+		for range 4 {
+			if err = do(); err == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	err := retry("creating", func() (err error) {
+		if l.Ledger, err = Create(ctx, l.config); errors.Is(err, ErrExists) {
+			l.Ledger, err = Open(ctx, l.config)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer l.Ledger.Close()
+	id := newCase()
+	published := int64(0)
+	for round, n := range []int{3, 250, 10, 1} {
+		// One batch a round: all wait while the first is signed.
+		var g sync.WaitGroup
+		errs := make([]error, n)
+		for i := range n {
+			act := l.act("")
+			if i%3 == 0 {
+				act.Case = id
+			}
+			act.Key = fmt.Sprintf("%d/%d", round, i)
+			if i < 3 {
+				act.Rows = writeRow
+			}
+			g.Go(func() {
+				errs[i] = retry("appending", func() error {
+					e, err := l.Append(ctx, act)
+					if err == nil {
+						tell(act.Key, e)
+					}
+					return err
+				})
+			})
+		}
+		g.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		err := retry("publishing", func() error {
+			c, err := l.Publish(ctx)
+			if err == nil && c.Size < published {
+				return fmt.Errorf("the published size shrank from %d to %d", published, c.Size)
+			}
+			if err == nil {
+				published = c.Size
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return l.Ledger.Close()
+}
+
+// TestFaults lets every single write go wrong in turn, lost and kept but reported lost: everything acknowledged is there once, and the audit
+// finds nothing, when it was tried again and when the ledger was opened again.
+func TestFaults(t *testing.T) {
+	count := &faults{}
+	run := func(f *faults) {
+		l := &lab{t: t, dir: t.TempDir(), log: logKey()}
+		l.key, l.public = statementKey(t)
+		l.connect()
+		l.table()
+		clean := l.config
+		f.into(&l.config)
+		acked := map[string]statement.ID{}
+		var mu sync.Mutex
+		err := l.scenario(t.Context(), func(key string, e Entry) {
+			mu.Lock()
+			defer mu.Unlock()
+			acked[key] = e.ID
+		})
+		where := fmt.Sprintf("%s: %s", f.name, f.mode)
+		if err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		if l.Ledger, err = Open(t.Context(), clean); err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		if r := l.sound(); r.Leaves != 264 || len(acked) != 264 {
+			t.Fatalf("%s: %d leaves, %d acknowledged, want 264", where, r.Leaves, len(acked))
+		}
+		for key, id := range acked {
+			if e, err := l.ByKey(t.Context(), key); err != nil || e.ID != id {
+				t.Fatalf("%s: act %s: %v", where, key, err)
+			}
+		}
+		l.rowsAgree()
+		l.Ledger.Close()
+		l.db.Close()
+	}
+	run(count)
+	if count.n < 20 {
+		t.Fatalf("%d places to go wrong, that are too few", count.n)
+	}
+	step := 1
+	if testing.Short() {
+		step = 5
+	}
+	for at := 1; at <= count.n; at += step {
+		for _, mode := range []string{lost, kept} {
+			run(&faults{at: at, mode: mode})
+		}
+	}
+}

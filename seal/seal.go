@@ -1,0 +1,326 @@
+package seal
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/probat-lab/probat/credential"
+	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/ledger"
+	"github.com/probat-lab/probat/seal/examine"
+	"github.com/probat-lab/probat/statement"
+)
+
+// Options say what to seal.
+type Options struct {
+	Scheme      string // id; may be empty where the dossier has one
+	Profile     string // of the scheme; empty: the whole scheme
+	Observation statement.Observation
+	Version     string        // of this program
+	Wait        time.Duration // how long witnesses are waited for
+}
+
+// Reasons for not sealing that a caller may ask for.
+var (
+	ErrWhich   = errors.New("the dossier has several schemes")
+	ErrUnknown = errors.New("there is no such thing")
+)
+
+// Sealed is what came of it.
+type Sealed struct {
+	ID         statement.ID
+	Credential *statement.Credential
+	Index      int64  // of its leaf
+	Name       string // for a file, without extension
+	Zip        []byte
+	Witnessed  bool   // the checkpoint has its quorum
+	Again      bool   // it had been sealed before
+	Dossier    []byte // the envelope of the statement that binds the dossier; nothing once it was erased
+}
+
+// work is one sealing.
+type work struct {
+	lab     *lab.Lab
+	plan    *examine.Plan
+	files   Files
+	options Options
+
+	judged  *examine.Judged
+	policy  statement.Policy
+	profile *statement.Counts
+	base    string // begins the idempotency keys
+
+	submission, dossier, verdicts ledger.Entry
+	sealed                        statement.Sealed
+	risks                         []statement.AcceptedRisk
+}
+
+// Files opens a file of the dossier by its name.
+type Files func(name string) ([]byte, error)
+
+// Seal makes the statements about a dossier and the credential of one scheme, or one profile of it.
+func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Options) (*Sealed, error) {
+	w := &work{lab: l, plan: p, files: files, options: o}
+	if err := w.choose(); err != nil {
+		return nil, err
+	}
+	w.base = hash(p.Dossier, w.policy.Scheme, w.policy.Digest, w.policy.Profile, string(o.Observation))
+	for _, step := range []func(context.Context) error{w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("sealing: %w", err)
+		}
+	}
+	id, repeated, err := w.issue(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	if !repeated {
+		if err := supersede(ctx, l, id); err != nil {
+			return nil, fmt.Errorf("sealing: %w", err)
+		}
+	}
+	s, err := Refresh(ctx, l, id, o.Wait)
+	if err != nil {
+		return nil, err
+	}
+	s.Again = repeated
+	return s, nil
+}
+
+// choose finds the scheme and the profile.
+func (w *work) choose() error {
+	for i := range w.plan.Schemes {
+		s := &w.plan.Schemes[i]
+		if s.Policy.Scheme == w.options.Scheme || (w.options.Scheme == "" && len(w.plan.Schemes) == 1) {
+			w.judged = s
+		}
+	}
+	if w.judged == nil {
+		if w.options.Scheme == "" {
+			return ErrWhich
+		}
+		return fmt.Errorf("%w: the dossier has no scheme %q", ErrUnknown, w.options.Scheme)
+	}
+	w.policy = w.judged.Policy
+	if w.options.Profile == "" {
+		return nil
+	}
+	for i := range w.judged.Profiles {
+		if f := &w.judged.Profiles[i]; f.ID == w.options.Profile {
+			w.policy.Profile, w.profile = f.ID, &f.Counts
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the scheme %s has no profile %q", ErrUnknown, w.policy.Scheme, w.options.Profile)
+}
+
+// keepFiles copies the dossier's files into the lab's evidence, each by its digest.
+func (w *work) keepFiles(ctx context.Context) error {
+	for _, f := range w.plan.Files {
+		data, err := w.files(f.Name)
+		if err != nil {
+			return fmt.Errorf("reading %q of the dossier: %w", f.Name, err)
+		}
+		if err := w.lab.Keep(ctx, f.Digest, data); err != nil {
+			return fmt.Errorf("keeping %q of the dossier: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// edition logs once that the lab judges by this edition of the scheme.
+func (w *work) edition(ctx context.Context) error {
+	policy := w.judged.Policy
+	_, err := w.lab.Append(ctx, lab.Act{
+		Key: "edition/" + policy.Digest, By: statement.ForLedger,
+		Statement: func(p ledger.Place) (*statement.Statement, error) {
+			return &statement.Statement{
+				Subjects:  []statement.Subject{{Name: policy.Scheme, Digest: statement.Digest{SHA256: policy.Digest}}},
+				Predicate: &statement.Edition{Act: w.lab.NewAct("edition/"+policy.Digest, p), Policy: policy, Title: w.judged.Title},
+			}, nil
+		},
+	})
+	return err
+}
+
+// submit logs the attempt.
+func (w *work) submit(ctx context.Context) error {
+	return again(func() error {
+		f, err := open(ctx, w.lab, w.plan, w.policy.Scheme)
+		if err != nil {
+			return err
+		}
+		key := "submission/" + w.base
+		w.submission, err = w.lab.Append(ctx, lab.Act{
+			Key: key, Case: f.id, By: statement.ForLedger,
+			Statement: func(p ledger.Place) (*statement.Statement, error) {
+				return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Submission{
+					Act: w.lab.NewAct(key, p), Attempt: f.attempt, Declaration: w.plan.Declaration, Policy: w.policy, Release: w.plan.Release,
+				}}, nil
+			},
+			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+				return f.record(ctx, tx, w.plan, w.policy.Scheme, e.ID.String())
+			},
+		})
+		return err
+	})
+}
+
+// caseOf returns the case that an entry belongs to.
+func caseOf(e ledger.Entry) (string, error) {
+	s, err := e.Envelope.Open()
+	if err != nil {
+		return "", err
+	}
+	return s.Predicate.Common().Case, nil
+}
+
+// describe logs which dossier it is, and who observed.
+func (w *work) describe(ctx context.Context) error {
+	id, err := caseOf(w.submission)
+	if err != nil {
+		return err
+	}
+	key := "dossier/" + hash(w.plan.Dossier, string(w.options.Observation), id)
+	w.dossier, err = w.lab.Append(ctx, lab.Act{
+		Key: key, Case: id, By: statement.ForLedger,
+		Statement: func(p ledger.Place) (*statement.Statement, error) {
+			return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Dossier{
+				Act: w.lab.NewAct(key, p), Dossier: w.plan.Dossier, JudgedAsOf: w.plan.AsOf, Observation: w.options.Observation, Predecessor: w.plan.Predecessor,
+				Build: statement.Build{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Version: w.options.Version},
+			}}, nil
+		},
+	})
+	return err
+}
+
+// commit logs the verdicts, with the commitment to each of them, each finding and each piece of evidence.
+func (w *work) commit(ctx context.Context) error {
+	id, err := caseOf(w.submission)
+	if err != nil {
+		return err
+	}
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // never fails
+	kept, err := w.lab.Seal(secret[:])
+	if err != nil {
+		return err
+	}
+	tree, err := credential.Seal(secret[:], items(w.judged.Items))
+	if err != nil {
+		return err
+	}
+	key := "verdicts/" + w.base
+	w.verdicts, err = w.lab.Append(ctx, lab.Act{
+		Key: key, Case: id, By: statement.ForLedger,
+		Statement: func(p ledger.Place) (*statement.Statement, error) {
+			return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Verdicts{
+				Act: w.lab.NewAct(key, p), Counts: w.judged.Counts, Dossier: w.dossier.ID.String(), Policy: w.policy, ProfileCounts: w.profile,
+				Sealed: tree.Sealed,
+			}}, nil
+		},
+		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO secrets (verdicts, sealed, dossier, scheme, profile) VALUES ($1, $2, $3, $4, $5)`,
+				e.ID.String(), kept, w.plan.Dossier, w.policy.Scheme, w.policy.Profile)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	// Sealed before: the root that counts is the one that was logged, not the one of the secret just drawn.
+	s, err := w.verdicts.Envelope.Open()
+	if err != nil {
+		return err
+	}
+	v, ok := statement.As[*statement.Verdicts](s)
+	if !ok {
+		return fmt.Errorf("entry %d of the ledger is no statement of verdicts", w.verdicts.Index)
+	}
+	w.sealed = v.Sealed
+	return nil
+}
+
+// items gives the texts of a plan to the commitment. The kind in each text is part of what is hashed.
+func items(texts []string) []credential.Item {
+	out := make([]credential.Item, len(texts))
+	for i, t := range texts {
+		out[i] = credential.Item{Text: []byte(t)}
+	}
+	return out
+}
+
+// issue logs the credential.
+func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err error) {
+	l := w.lab
+	caseID, err := caseOf(w.submission)
+	if err != nil {
+		return id, false, err
+	}
+	n, err := attempts(ctx, l, caseID, w.policy.Scheme)
+	if err != nil {
+		return id, false, err
+	}
+	if w.risks, err = accepted(ctx, l, caseID, w.policy.Scheme); err != nil {
+		return id, false, err
+	}
+	series, err := currentSeries(ctx, l)
+	if err != nil {
+		return id, false, err
+	}
+	key := "credential/" + w.base
+	var e ledger.Entry
+	fresh := false
+	err = again(func() error {
+		place, err := freePlace(ctx, l, series)
+		if err != nil {
+			return err
+		}
+		e, err = l.Append(ctx, lab.Act{
+			Key: key, Case: caseID, By: statement.ForIssuing,
+			Statement: func(p ledger.Place) (*statement.Statement, error) {
+				return w.credential(key, p, n, statement.StatusPlace{Index: place, Series: series})
+			},
+			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+				fresh = true
+				return insertCredential(ctx, tx, e, credentialRow{
+					id: e.ID.String(), caseID: caseID, scheme: w.policy.Scheme, profile: w.policy.Profile, dossier: w.plan.Dossier,
+					verdicts: w.verdicts.ID.String(), series: series, place: place, name: w.name(),
+				})
+			},
+		})
+		return err
+	})
+	return e.ID, !fresh, err
+}
+
+func (w *work) name() string {
+	r := w.plan.Release
+	first := name(r.Product, r.Version+r.Period)
+	if first == "" {
+		first = name(w.plan.Subjects()[0].Name)
+	}
+	return name(first, w.policy.Scheme, w.policy.Profile)
+}
+
+func (w *work) credential(key string, p ledger.Place, attempts int, status statement.StatusPlace) (*statement.Statement, error) {
+	l := w.lab
+	return credential.NewCredential(credential.Issue{
+		Origin: l.Config.Origin, Subjects: w.plan.Subjects(), For: time.Duration(l.Config.Validity) * 24 * time.Hour,
+		VerifierBuild: map[string]string{"probat": w.options.Version},
+		Core: statement.Core{
+			Act: l.NewAct(key, p), Attempts: attempts, CaseLength: p.Seq, Counts: w.judged.Counts, JudgedAsOf: w.plan.AsOf, Lab: l.Identity(),
+			Observation: w.options.Observation, Policy: w.policy, ProfileCounts: w.profile, Release: w.plan.Release, Risks: w.risks,
+			Sealed: w.sealed, Status: status, Unobserved: w.plan.Unobserved,
+		},
+		Inputs: []statement.InputAttestation{
+			{Digest: statement.Digest{SHA256: w.dossier.ID.String()}, URI: statement.TypeDossier},
+			{Digest: statement.Digest{SHA256: w.verdicts.ID.String()}, URI: statement.TypeVerdicts},
+		},
+	})
+}
