@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -84,8 +85,8 @@ func (s *faultyStore) List(ctx context.Context, prefix string) iter.Seq2[string,
 	return s.Store.List(ctx, prefix)
 }
 
-// scenario creates a ledger, appends and publishes across a tile's border, with a witness, and retries what fails. It returns the acknowledged.
-func (l *lab) scenario(ctx context.Context, tell func(key string, e Entry)) error {
+// scenario creates or opens a ledger, appends and publishes in rounds, and retries what fails. It tells what was acknowledged.
+func (l *lab) scenario(ctx context.Context, rounds []int, tell func(key string, e Entry)) error {
 	retry := func(what string, do func() error) error {
 		var err error
 		for range 4 {
@@ -95,7 +96,7 @@ func (l *lab) scenario(ctx context.Context, tell func(key string, e Entry)) erro
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	err := retry("creating", func() (err error) {
+	err := retry("opening", func() (err error) {
 		if l.Ledger, err = Create(ctx, l.config); errors.Is(err, ErrExists) {
 			l.Ledger, err = Open(ctx, l.config)
 		}
@@ -107,8 +108,7 @@ func (l *lab) scenario(ctx context.Context, tell func(key string, e Entry)) erro
 	defer l.Ledger.Close()
 	id := newCase()
 	published := int64(0)
-	for round, n := range []int{3, 250, 10, 1} {
-		// One batch a round: all wait while the first is signed.
+	for round, n := range rounds {
 		var g sync.WaitGroup
 		errs := make([]error, n)
 		for i := range n {
@@ -151,54 +151,100 @@ func (l *lab) scenario(ctx context.Context, tell func(key string, e Entry)) erro
 	return l.Ledger.Close()
 }
 
+// almostFull makes the stores of a ledger that is a few acts short of its first full tile.
+func almostFull(t *testing.T) *lab {
+	l := newLab(t)
+	l.table()
+	var g sync.WaitGroup
+	for range 253 {
+		g.Go(func() {
+			if _, err := l.Append(t.Context(), l.act("")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	g.Wait()
+	if _, err := l.Publish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(l.Ledger.Close(), l.db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// copied is a lab on copies of this one's stores, which must be closed.
+func (l *lab) copied(t testing.TB) *lab {
+	t.Helper()
+	c := &lab{t: t, dir: t.TempDir(), log: l.log, key: l.key, public: l.public}
+	if err := os.CopyFS(c.dir, os.DirFS(l.dir)); err != nil {
+		t.Fatal(err)
+	}
+	c.connect()
+	return c
+}
+
 // TestFaults lets every single write go wrong in turn, lost and kept but reported lost: everything acknowledged is there once, and the audit
 // finds nothing, when it was tried again and when the ledger was opened again.
 func TestFaults(t *testing.T) {
-	count := &faults{}
-	run := func(f *faults) {
-		l := &lab{t: t, dir: t.TempDir(), log: logKey()}
-		l.key, l.public = statementKey(t)
-		l.connect()
-		l.table()
-		clean := l.config
-		f.into(&l.config)
-		acked := map[string]statement.ID{}
-		var mu sync.Mutex
-		err := l.scenario(t.Context(), func(key string, e Entry) {
-			mu.Lock()
-			defer mu.Unlock()
-			acked[key] = e.ID
-		})
-		where := fmt.Sprintf("%s: %s", f.name, f.mode)
-		if err != nil {
-			t.Fatalf("%s: %v", where, err)
-		}
-		if l.Ledger, err = Open(t.Context(), clean); err != nil {
-			t.Fatalf("%s: %v", where, err)
-		}
-		if r := l.sound(); r.Leaves != 264 || len(acked) != 264 {
-			t.Fatalf("%s: %d leaves, %d acknowledged, want 264", where, r.Leaves, len(acked))
-		}
-		for key, id := range acked {
-			if e, err := l.ByKey(t.Context(), key); err != nil || e.ID != id {
-				t.Fatalf("%s: act %s: %v", where, key, err)
+	nothing := &lab{t: t, dir: t.TempDir(), log: logKey()}
+	nothing.key, nothing.public = statementKey(t)
+	nothing.connect()
+	nothing.table()
+	if err := nothing.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, start := range map[string]struct {
+		lab    *lab
+		rounds []int
+		size   int
+	}{"new": {nothing, []int{2}, 0}, "full tile": {almostFull(t), []int{1, 5, 1}, 253}} {
+		t.Run(name, func(t *testing.T) {
+			count := &faults{}
+			start.lab.withFault(t, count, start.rounds, start.size)
+			if count.n < 8 {
+				t.Fatalf("%d places to go wrong, that are too few", count.n)
 			}
+			for at := 1; at <= count.n; at++ {
+				for _, mode := range []string{lost, kept} {
+					start.lab.withFault(t, &faults{at: at, mode: mode}, start.rounds, start.size)
+				}
+			}
+		})
+	}
+}
+
+func (l *lab) withFault(t *testing.T, f *faults, rounds []int, size int) {
+	c := l.copied(t)
+	clean := c.config
+	f.into(&c.config)
+	acked := map[string]statement.ID{}
+	var mu sync.Mutex
+	err := c.scenario(t.Context(), rounds, func(key string, e Entry) {
+		mu.Lock()
+		defer mu.Unlock()
+		acked[key] = e.ID
+	})
+	where := fmt.Sprintf("%s: %s", f.name, f.mode)
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	if c.Ledger, err = Open(t.Context(), clean); err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	for _, n := range rounds {
+		size += n
+	}
+	if r := c.sound(); r.Leaves != int64(size) {
+		t.Fatalf("%s: %d leaves, want %d", where, r.Leaves, size)
+	}
+	for key, id := range acked {
+		if e, err := c.ByKey(t.Context(), key); err != nil || e.ID != id {
+			t.Fatalf("%s: act %s: %v", where, key, err)
 		}
-		l.rowsAgree()
-		l.Ledger.Close()
-		l.db.Close()
 	}
-	run(count)
-	if count.n < 20 {
-		t.Fatalf("%d places to go wrong, that are too few", count.n)
-	}
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
-	for at := 1; at <= count.n; at += step {
-		for _, mode := range []string{lost, kept} {
-			run(&faults{at: at, mode: mode})
-		}
+	c.rowsAgree()
+	if err := errors.Join(c.Ledger.Close(), c.db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

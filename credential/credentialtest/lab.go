@@ -165,7 +165,20 @@ func (l *Lab) Sign(s *statement.Statement, key *ecdsa.PrivateKey) *statement.Env
 // Append adds a leaf and returns its index.
 func (l *Lab) Append(leaf proof.Leaf) int64 {
 	l.TB.Helper()
-	h, err := tlog.StoredHashesForRecordHash(l.size, leaf.Hash(), l)
+	return l.appendHash(leaf.Hash())
+}
+
+// FillHashes adds n leaves of which there is only a hash.
+func (l *Lab) FillHashes(n int) {
+	l.TB.Helper()
+	for range n {
+		l.appendHash(tlog.RecordHash([]byte(Hex(8))))
+	}
+}
+
+func (l *Lab) appendHash(hash tlog.Hash) int64 {
+	l.TB.Helper()
+	h, err := tlog.StoredHashesForRecordHash(l.size, hash, l)
 	l.ok(err)
 	l.hashes = append(l.hashes, h...)
 	l.size++
