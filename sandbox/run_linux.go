@@ -166,7 +166,7 @@ func (c *child) hideParent() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, hide, 0, 0, 0); err != nil {
 		return err
 	}
-	if d, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || (d != 0 && hide == 0) {
+	if d, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || d != 0 {
 		return fmt.Errorf("the kernel says dumpable %d, %v", d, err)
 	}
 	return nil
