@@ -168,7 +168,7 @@ func (s *Seen) status(p *Pinned, series string) *countedStatus {
 		if err != nil {
 			return nil // as above
 		}
-		return &countedStatus{"the remembered status list", x.ID, x.Sequence, x.Time, "", lists}
+		return &countedStatus{"the remembered status list", x.ID, x.Sequence, x.Time, "", lists, x.Lists}
 	}
 	return nil
 }
@@ -197,7 +197,11 @@ func (v *verifier) remember() *Seen {
 			}
 		}
 		me.Series = slices.DeleteFunc(me.Series, func(x SeenSeries) bool { return x.Series == series })
-		me.Series = append(me.Series, SeenSeries{n.id, all.Encode(), n.sequence, series, n.time})
+		encoded := n.encoded // packing is the slowest step of all, and seldom needed
+		if all != *n.lists {
+			encoded = all.Encode()
+		}
+		me.Series = append(me.Series, SeenSeries{n.id, encoded, n.sequence, series, n.time})
 		slices.SortFunc(me.Series, func(a, b SeenSeries) int { return strings.Compare(a.Series, b.Series) })
 	}
 	next.Labs = append(next.Labs, me)

@@ -14,6 +14,7 @@ type countedStatus struct {
 	time     string
 	until    string // empty for a remembered one
 	lists    *Lists
+	encoded  []statement.StatusList // lists, as they were read
 }
 
 // readLists verifies the status lists that the customer gave. One that cannot be used is a defect: she gave it so that it counts.
@@ -70,7 +71,7 @@ func (v *verifier) count(where string, b *Bundle, s *statement.Statement, st *st
 		v.fail(Invalid, where, "%v", err)
 		return
 	}
-	v.lists = append(v.lists, countedStatus{where, b.Envelope.ID().String(), st.Sequence, st.Act.Time, st.ValidUntil, lists})
+	v.lists = append(v.lists, countedStatus{where, b.Envelope.ID().String(), st.Sequence, st.Act.Time, st.ValidUntil, lists, st.Lists})
 }
 
 // standing says what became of the credential. The newest list counts, wherever it comes from; but revoked and superseded once are revoked and superseded for ever.

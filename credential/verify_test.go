@@ -78,7 +78,7 @@ func TestSizes(t *testing.T) {
 	}
 	t.Logf("credential %d bytes, core %d, lab.trust %d", len(zip), len(c.Parts.Credential.Envelope.Payload), len(c.Parts.Trust))
 	l.FillHashes(1 << 14)
-	t.Logf("in a log of %d leaves: %d bytes", l.Size(), len(c.Seal()))
+	t.Logf("refreshed in a log of %d leaves: %d bytes", l.Size(), len(c.Refresh(2, noon.Add(time.Hour), nil)))
 	// With three witnesses that sign with ML-DSA-44 as well.
 	l.Witnesses = nil
 	for _, name := range []string{"a.example", "b.example", "c.example"} {

@@ -57,10 +57,27 @@ func Init(ctx context.Context, dir string, s Setup) (err error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	dir = filepath.Clean(dir)
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".")
-	if err != nil {
+	if dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("making a lab: %w", err)
+	}
+	if err := build(ctx, dir, config, keys, s); err != nil {
+		return fmt.Errorf("making a lab: %w", err)
+	}
+	return nil
+}
+
+// build makes a lab beside its place and then moves it there; or inside, if there is an empty folder, which may be a file system of its own or
+// somebody's working directory.
+func build(ctx context.Context, dir string, config *Config, keys *Keys, s Setup) (err error) {
+	parent := filepath.Dir(dir)
+	_, statErr := os.Stat(dir)
+	inside := statErr == nil
+	if inside {
+		parent = dir
+	}
+	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".")
+	if err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -68,13 +85,36 @@ func Init(ctx context.Context, dir string, s Setup) (err error) {
 		}
 	}()
 	if err := fill(ctx, tmp, config, keys, s); err != nil {
-		return fmt.Errorf("making a lab: %w", err)
+		return err
 	}
-	_ = os.Remove(dir) // an empty one
-	if err := os.Rename(tmp, dir); err != nil {
-		return fmt.Errorf("making a lab: %w", err)
+	if !inside {
+		return os.Rename(tmp, dir)
 	}
-	return nil
+	return unfold(tmp, dir)
+}
+
+// unfold moves what lies in tmp into dir, which is its parent. lab.yaml is last: a folder without it is no lab.
+func unfold(tmp, dir string) (err error) {
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return err
+	}
+	names := []string{}
+	for _, e := range entries {
+		if e.Name() != configName {
+			names = append(names, e.Name())
+		}
+	}
+	var moved []error
+	for i, name := range append(names, configName) {
+		if err := os.Rename(filepath.Join(tmp, name), filepath.Join(dir, name)); err != nil {
+			for _, back := range names[:i] {
+				moved = append(moved, os.RemoveAll(filepath.Join(dir, back)))
+			}
+			return errors.Join(append(moved, err)...)
+		}
+	}
+	return errors.Join(os.Chmod(dir, 0o700), os.Remove(tmp))
 }
 
 func vacant(dir string) error {
@@ -163,36 +203,4 @@ func trusted(k *ecdsa.PrivateKey, purpose statement.Purpose, from time.Time) sta
 		From: statement.FormatTime(from), Key: public(k).String(), Predicates: credential.Predicates(purpose), Purpose: purpose,
 		Until: statement.FormatTime(from.AddDate(keyYears, 0, 0)),
 	}
-}
-
-// logKeysOf logs which keys a trust file names, one act for each that has none yet.
-func (l *Lab) logKeysOf(ctx context.Context, trust *credential.Pinned) error {
-	type used struct {
-		key, from, until string
-		purpose          statement.Purpose
-	}
-	var list []used
-	for _, k := range trust.Trust.Keys {
-		list = append(list, used{k.Key, k.From, k.Until, k.Purpose})
-	}
-	list = append(list, used{key: l.Ledger.Key().String(), purpose: statement.ForLog}, used{key: public(l.keys.Root).String(), purpose: statement.ForRoot})
-	for _, k := range list {
-		id := fmt.Sprintf("%x", sha256.Sum256([]byte(k.key)))
-		_, err := l.Append(ctx, Act{
-			Key: "key/" + id, By: statement.ForLedger,
-			Statement: func(p ledger.Place) (*statement.Statement, error) {
-				return &statement.Statement{
-					Subjects: []statement.Subject{{Name: "key", Digest: statement.Digest{SHA256: id}}},
-					Predicate: &statement.KeyEvent{
-						Act: l.NewAct("key/"+id, p), Event: "added", From: k.from, Key: k.key, Purpose: k.purpose, Until: k.until,
-						Owner: statement.Actor{Class: statement.Lab, Name: l.Config.Name, Proof: statement.ByKey},
-					},
-				}, nil
-			},
-		})
-		if err != nil {
-			return fmt.Errorf("logging the key for %s: %w", k.purpose, err)
-		}
-	}
-	return nil
 }

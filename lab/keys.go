@@ -130,16 +130,9 @@ func writeNew(path string, data []byte, mode fs.FileMode) (err error) {
 // readKeys opens the keys of a lab. A root key that is not there is no error: it belongs on a machine without network.
 func readKeys(dir, passphrase string) (*Keys, error) {
 	var k Keys
-	scrypt, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return nil, fmt.Errorf("taking the passphrase: %w", err)
-	}
-	text, err := readSealed(filepath.Join(dir, identityName), scrypt)
-	if err != nil {
+	var err error
+	if k.identity, err = readIdentity(dir, passphrase); err != nil {
 		return nil, err
-	}
-	if k.identity, err = age.ParseX25519Identity(string(bytes.TrimSpace(text))); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", identityName, err)
 	}
 	for name, to := range map[string]**ecdsa.PrivateKey{rootName: &k.Root, issuingName: &k.Issuing, ledgerName: &k.Ledger} {
 		key, err := k.readKey(filepath.Join(dir, name))
@@ -164,6 +157,26 @@ func readKeys(dir, passphrase string) (*Keys, error) {
 		return nil, fmt.Errorf("reading %s: it is no Ed25519 key", logName)
 	}
 	return &k, nil
+}
+
+// readIdentity opens the identity that all keys are sealed to. A wrong passphrase is ErrPassphrase.
+func readIdentity(dir, passphrase string) (*age.X25519Identity, error) {
+	if passphrase == "" {
+		return nil, fmt.Errorf("opening the lab's keys: %w: it is empty", ErrPassphrase)
+	}
+	scrypt, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("taking the passphrase: %w", err)
+	}
+	text, err := readSealed(filepath.Join(dir, identityName), scrypt)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := age.ParseX25519Identity(string(bytes.TrimSpace(text)))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", identityName, err)
+	}
+	return identity, nil
 }
 
 func (k *Keys) readKey(path string) (any, error) {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/probat-lab/probat/blob"
@@ -53,30 +54,17 @@ type Options struct {
 	Passphrase func() (string, error) // asked once, before anything is written; nil opens for reading
 	Dial       Dialer                 // nil: witnesses are not asked
 	Now        func() time.Time       // nil: time.Now
+	Wait       time.Duration          // how long another process that has the lab open is waited for
 }
 
 // Open opens the lab in a folder.
 func Open(ctx context.Context, dir string, o Options) (_ *Lab, err error) {
-	config, err := readConfig(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%q %w: it has no %s", dir, ErrNoLab, configName)
-	} else if err != nil {
+	l, err := look(dir)
+	if err != nil {
 		return nil, err
 	}
-	data, err := readFile(filepath.Join(dir, trustName), 1<<20)
-	if err != nil {
-		return nil, fmt.Errorf("reading the lab's trust file: %w", err)
-	}
-	trust, err := credential.ParseTrust(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, trustName), err)
-	}
-	l := &Lab{Dir: dir, Config: config, Trust: trust, now: o.Now}
-	if l.now == nil {
+	if l.now = o.Now; l.now == nil {
 		l.now = time.Now
-	}
-	if trust.Trust.Origin != config.Origin {
-		return nil, fmt.Errorf("the origin in %s is %q, in %s %q", configName, config.Origin, trustName, trust.Trust.Origin)
 	}
 	if o.Passphrase != nil {
 		passphrase, err := o.Passphrase()
@@ -95,8 +83,58 @@ func Open(ctx context.Context, dir string, o Options) (_ *Lab, err error) {
 	if err := l.openStores(ctx); err != nil {
 		return nil, err
 	}
-	l.Ledger, err = l.openLedger(ctx, ledger.Open, o.Dial)
-	return l, err
+	until := time.Now().Add(o.Wait)
+	for {
+		l.Ledger, err = l.openLedger(ctx, ledger.Open, o.Dial)
+		if !errors.Is(err, ledger.ErrLocked) || !time.Now().Before(until) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the process that has the lab open: %w", ctx.Err())
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// lockPoll is how often a lab that another process has open is tried again.
+const lockPoll = 100 * time.Millisecond
+
+// look reads what says which lab a folder is.
+func look(dir string) (*Lab, error) {
+	config, err := readConfig(dir)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("%q %w: it has no %s", dir, ErrNoLab, configName)
+	} else if err != nil {
+		return nil, err
+	}
+	data, err := readFile(filepath.Join(dir, trustName), maxTrust)
+	if err != nil {
+		return nil, fmt.Errorf("reading the lab's trust file: %w", err)
+	}
+	trust, err := credential.ParseTrust(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, trustName), err)
+	}
+	if trust.Trust.Origin != config.Origin {
+		return nil, fmt.Errorf("the origin in %s is %q, in %s %q", configName, config.Origin, trustName, trust.Trust.Origin)
+	}
+	return &Lab{Dir: dir, Config: config, Trust: trust}, nil
+}
+
+// Ready tells before long work whether the lab could be opened afterwards: its folder, its database and its log are there, and the passphrase,
+// unless it is empty, is the right one. Whether it will be locked then, nobody can say now. No key is read.
+func Ready(ctx context.Context, dir, passphrase string) (err error) {
+	l, err := Open(ctx, dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if passphrase == "" {
+		return nil
+	}
+	_, err = readIdentity(filepath.Join(dir, keysFolder), passphrase)
+	return err
 }
 
 func (l *Lab) openStores(ctx context.Context, options ...blob.Option) (err error) {
@@ -145,6 +183,9 @@ func (l *Lab) openLedger(ctx context.Context, open func(context.Context, ledger.
 	return open(ctx, c)
 }
 
+// maxTrust bounds a trust file, in bytes.
+const maxTrust = 1 << 20
+
 // Close closes what Open opened.
 func (l *Lab) Close() error {
 	var errs []error
@@ -159,7 +200,7 @@ func (l *Lab) Close() error {
 
 // TrustFile returns lab.trust, which customers pin.
 func (l *Lab) TrustFile() ([]byte, error) {
-	data, err := readFile(filepath.Join(l.Dir, trustName), 1<<20)
+	data, err := readFile(filepath.Join(l.Dir, trustName), maxTrust)
 	if err != nil {
 		return nil, fmt.Errorf("reading the lab's trust file: %w", err)
 	}
@@ -201,6 +242,7 @@ func (l *Lab) Keep(ctx context.Context, digest string, data []byte) error {
 // Act is something that the lab does.
 type Act struct {
 	Key       string            // for idempotency: an act with the same key is done once
+	Content   []byte            // what the act is about, where that can differ under one key: ledger.ErrKeyReused then. May be nil
 	Case      string            // empty: of no case
 	By        statement.Purpose // ForIssuing or ForLedger: whose key signs
 	Statement func(ledger.Place) (*statement.Statement, error)
@@ -217,7 +259,7 @@ func (l *Lab) Append(ctx context.Context, a Act) (ledger.Entry, error) {
 		key = l.keys.Issuing
 	}
 	return l.Ledger.Append(ctx, ledger.Act{
-		Key: a.Key, Case: a.Case, Rows: a.Rows,
+		Key: a.Key, Content: a.Content, Case: a.Case, Rows: a.Rows,
 		Sign: func(p ledger.Place) (*statement.Envelope, *statement.Key, error) { return l.sign(key, a, p) },
 	})
 }

@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/probat-lab/probat/statement"
+	"github.com/probat-lab/probat/store"
 )
 
 // table makes a table for the rows of acts.
 func (l *lab) table() {
 	l.t.Helper()
-	if _, err := l.db.ExecContext(l.t.Context(), "CREATE TABLE acts (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)"); err != nil {
+	if _, err := l.db.ExecContext(l.t.Context(), "CREATE TABLE acts (number BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE)"); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -29,7 +30,11 @@ func writeRow(ctx context.Context, tx *sql.Tx, e Entry) error {
 func (l *lab) rowsAgree() {
 	l.t.Helper()
 	var wrong int
-	err := l.db.QueryRowContext(l.t.Context(), "SELECT count(*) FROM acts a LEFT JOIN ledger_entries e ON e.number = a.number WHERE lower(hex(e.id)) IS NOT a.id").Scan(&wrong)
+	differ := "lower(hex(e.id)) IS NOT a.id"
+	if l.db.Dialect() == store.Postgres {
+		differ = "encode(e.id, 'hex') IS DISTINCT FROM a.id"
+	}
+	err := l.db.QueryRowContext(l.t.Context(), "SELECT count(*) FROM acts a LEFT JOIN ledger_entries e ON e.number = a.number WHERE "+differ).Scan(&wrong)
 	if err != nil || wrong != 0 {
 		l.t.Fatalf("%d rows of acts without their entry, %v", wrong, err)
 	}
@@ -52,8 +57,10 @@ func (l *lab) judge(spki []byte) (statement.Purpose, bool) {
 	return statement.ForIssuing, string(spki) == string(l.public.SPKI())
 }
 
-func TestSameKeyOnce(t *testing.T) {
-	l := newLab(t)
+func TestSameKeyOnce(t *testing.T) { databases(t, testSameKeyOnce) }
+
+func testSameKeyOnce(t *testing.T, server string) {
+	l := newLabAt(t, server)
 	ctx := t.Context()
 	act := l.act(newCase())
 	act.Key = "the key"
@@ -105,8 +112,10 @@ func TestSameKeyOnce(t *testing.T) {
 }
 
 // TestFailuresAlone holds that an act that fails takes no other with it, and that its index and its place go to the next.
-func TestFailuresAlone(t *testing.T) {
-	l := newLab(t)
+func TestFailuresAlone(t *testing.T) { databases(t, testFailuresAlone) }
+
+func testFailuresAlone(t *testing.T, server string) {
+	l := newLabAt(t, server)
 	l.table()
 	ctx := t.Context()
 	id := newCase()
@@ -122,9 +131,13 @@ func TestFailuresAlone(t *testing.T) {
 				return writeRow(ctx, tx, e) // unique violation, after a row that has to go again
 			}
 		},
-		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, boom } },
+		func(a *Act) {
+			a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, boom }
+		},
 		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { panic("boom") } },
-		func(a *Act) { a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, nil } },
+		func(a *Act) {
+			a.Sign = func(Place) (*statement.Envelope, *statement.Key, error) { return nil, nil, nil }
+		},
 	}
 	var g sync.WaitGroup
 	var failed, done int
@@ -257,8 +270,10 @@ func TestWrongPlaces(t *testing.T) {
 }
 
 // TestBrokenTransaction holds that an act that ends the transaction behind the sequencer's back harms only itself.
-func TestBrokenTransaction(t *testing.T) {
-	l := newLab(t)
+func TestBrokenTransaction(t *testing.T) { databases(t, testBrokenTransaction) }
+
+func testBrokenTransaction(t *testing.T, server string) {
+	l := newLabAt(t, server)
 	ctx := t.Context()
 	hold := make(chan struct{})
 	blocker := l.act("")
@@ -347,8 +362,10 @@ func TestGone(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // TestManyCases appends to cases from many goroutines: every case must come out without a gap.
-func TestManyCases(t *testing.T) {
-	l := newLab(t)
+func TestManyCases(t *testing.T) { databases(t, testManyCases) }
+
+func testManyCases(t *testing.T, server string) {
+	l := newLabAt(t, server)
 	l.table()
 	var cases []string
 	for range 7 {

@@ -115,7 +115,7 @@ func (l *Ledger) done(w *witnessState, c *proof.SignedCheckpoint, err error) {
 		w.cosigned, w.failures = c.Size, 0
 	} else {
 		w.failures++
-		w.next = time.Now().Add(min(backoff<<min(w.failures-1, 10), maxBackoff))
+		w.next = time.Now().Add(min(cmp.Or(l.config.backoff, backoff)<<min(w.failures-1, 10), maxBackoff))
 	}
 	l.announce()
 	l.mu.Unlock()

@@ -100,8 +100,9 @@ type Config struct {
 	// Key is the log's public key where LogKey is absent.
 	Key proof.LogKey
 
-	noLock bool                    // for tests: the compare and swap must do without
-	step   func(step string) error // for tests: called at every step of writing; an error means that the step went wrong
+	noLock  bool                    // for tests: the compare and swap must do without
+	backoff time.Duration           // for tests: the first pause after a witness failed
+	step    func(step string) error // for tests: called at every step of writing; an error means that the step went wrong
 }
 
 // maxBatch is how many acts one transaction takes at most.

@@ -1,13 +1,18 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +22,7 @@ import (
 	"github.com/probat-lab/probat/ledger/proof"
 	"github.com/probat-lab/probat/statement"
 	"github.com/probat-lab/probat/store"
+	"github.com/probat-lab/probat/store/storetest"
 )
 
 const origin = "log.lab.example"
@@ -26,6 +32,7 @@ type lab struct {
 	*Ledger
 	t      testing.TB
 	dir    string
+	server string // URL of the database if it is not in the folder
 	db     *store.DB
 	tiles  blob.Store
 	log    ed25519.PrivateKey
@@ -34,10 +41,15 @@ type lab struct {
 	config Config
 }
 
-// newLab makes a ledger in a new folder, or where the URL says.
+// newLab makes a ledger in a new folder.
 func newLab(t testing.TB, change ...func(*Config)) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), log: logKey()}
+	return newLabAt(t, "", change...)
+}
+
+func newLabAt(t testing.TB, server string, change ...func(*Config)) *lab {
+	t.Helper()
+	l := &lab{t: t, dir: t.TempDir(), server: server, log: logKey()}
 	l.key, l.public = statementKey(t)
 	l.connect()
 	for _, f := range change {
@@ -51,7 +63,7 @@ func newLab(t testing.TB, change ...func(*Config)) *lab {
 	return l
 }
 
-func (l *lab) url() string { return filepath.Join(l.dir, "lab.sqlite") }
+func (l *lab) url() string { return cmp.Or(l.server, filepath.Join(l.dir, "lab.sqlite")) }
 
 // connect opens the stores and makes the configuration.
 func (l *lab) connect() {
@@ -211,3 +223,35 @@ func TestAppendPublishProve(t *testing.T) {
 }
 
 func logKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed([]byte(strings.Repeat("l", 32))) }
+
+// fixedKey reads the key for statements of a folder, or makes it.
+func fixedKey(dir string) (*ecdsa.PrivateKey, *statement.Key, error) {
+	name := filepath.Join(dir, "key.der")
+	der, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, nil, err
+		}
+		if der, err = x509.MarshalECPrivateKey(key); err != nil {
+			return nil, nil, err
+		}
+		if err := os.WriteFile(name, der, 0o600); err != nil {
+			return nil, nil, err
+		}
+	} else if err != nil {
+		return nil, nil, err
+	}
+	key, err := x509.ParseECPrivateKey(der)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := statement.NewKey(&key.PublicKey)
+	return key, public, err
+}
+
+// databases runs a test on SQLite and on PostgreSQL.
+func databases(t *testing.T, test func(t *testing.T, server string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "") })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Postgres(t)) })
+}

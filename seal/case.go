@@ -25,21 +25,21 @@ type file struct {
 	retry   bool     // the attempt was counted before: the same dossier, or the same evidence judged anew
 }
 
-// releaseKeys returns what a release is found by: what its declaration calls it, and the bytes that it consists of. A release under another
+// releaseKeys returns what a release is found by: the bytes that it consists of, and what its declaration calls it. A release under another
 // name is the same release if its bytes are, and other bytes under the same name too: neither a new name nor a small change starts the count
-// of attempts anew. Keys are hashes, so that the column tells nothing by itself.
+// of attempts anew. Bytes come first, so that nobody gets rid of their count by giving them the name of another release. Keys are hashes, so
+// that the column tells nothing by itself.
 func releaseKeys(p *examine.Plan) []string {
-	var keys []string
-	if r := p.Release; r.Product != "" {
-		keys = append(keys, hash("declared", r.Vendor, r.Product, r.Version, r.Period))
-	}
-	var digests []string
+	var keys, digests []string
 	for _, a := range p.Artifacts {
 		digests = append(digests, a.Digest)
 	}
 	if len(digests) > 0 {
 		slices.Sort(digests)
 		keys = append(keys, hash(append([]string{"artifacts"}, digests...)...))
+	}
+	if r := p.Release; r.Product != "" {
+		keys = append(keys, hash("declared", r.Vendor, r.Product, r.Version, r.Period))
 	}
 	if len(keys) == 0 {
 		keys = append(keys, hash("declaration", p.Declaration))
@@ -82,8 +82,8 @@ func open(ctx context.Context, l *lab.Lab, p *examine.Plan, schemeID string) (*f
 	return f, nil
 }
 
-// count finds the attempt that a dossier belongs to: one that was counted before where the dossier is the same, or continues the judgement
-// of one whose evidence is the same; else a new one.
+// count finds the attempt that a dossier belongs to: one that was counted before where the dossier is the same, or judges the same evidence
+// anew, however often that was done in between; else a new one.
 func (f *file) count(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID string) error {
 	rows, err := tx.QueryContext(ctx, `SELECT attempt, dossier, observed FROM attempts WHERE case_id = $1 AND scheme = $2 ORDER BY attempt`, f.id, schemeID)
 	if err != nil {
@@ -98,7 +98,7 @@ func (f *file) count(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID 
 			return err
 		}
 		last = max(last, attempt)
-		if dossier == p.Dossier || (p.Predecessor == dossier && p.Observed == observed) {
+		if dossier == p.Dossier || (p.Predecessor != "" && p.Observed == observed) {
 			f.attempt, f.retry = attempt, true
 		}
 	}
@@ -119,8 +119,8 @@ func attempts(ctx context.Context, l *lab.Lab, caseID, schemeID string) (n int, 
 	return n, nil
 }
 
-// record writes the rows of a submission: the case's names and the attempt.
-func (f *file) record(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID, submission string) error {
+// name writes the names by which the release is found again.
+func (f *file) name(ctx context.Context, tx *sql.Tx) error {
 	for _, k := range f.keys {
 		var owner string
 		err := tx.QueryRowContext(ctx, `SELECT case_id FROM releases WHERE release_key = $1`, k).Scan(&owner)
@@ -134,6 +134,14 @@ func (f *file) record(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID
 		case owner != f.id && f.fresh:
 			return errMoved
 		}
+	}
+	return nil
+}
+
+// record writes the rows of a submission: the case's names and the attempt.
+func (f *file) record(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID, submission string) error {
+	if err := f.name(ctx, tx); err != nil {
+		return err
 	}
 	if f.retry {
 		return nil
@@ -149,9 +157,9 @@ func (f *file) record(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID
 // errMoved says that another process did something for the same release meanwhile: look again.
 var errMoved = errors.New("the case changed meanwhile")
 
-// again runs fn until nothing changed meanwhile.
+// again runs fn until nothing changed meanwhile. Each time somebody else got on, so the number bounds how many do so side by side.
 func again(fn func() error) error {
-	for range 8 {
+	for range 256 {
 		if err := fn(); !errors.Is(err, errMoved) {
 			return err
 		}

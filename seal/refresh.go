@@ -27,19 +27,23 @@ func refresh(ctx context.Context, l *lab.Lab, id statement.ID, wait time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	status, err := publishStatus(ctx, l, r.series)
-	if err != nil {
-		return nil, err
-	}
-	shared, final, err := checkpoint(ctx, l, status.Index, wait)
-	if err != nil {
-		return nil, err
-	}
 	own, err := l.Ledger.Statement(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	first, err := firstCheckpoint(ctx, l, r, shared, final)
+	s := &Sealed{ID: id, Index: own.Index, Name: r.name}
+	if s.Credential, err = content[*statement.Credential](own); err != nil {
+		return nil, err
+	}
+	status, err := publishStatus(ctx, l, r.series, own.Index)
+	if err != nil {
+		return nil, err
+	}
+	shared, final, err := checkpoint(ctx, l, max(own.Index, status.Index), wait)
+	if err != nil {
+		return nil, err
+	}
+	first, err := firstCheckpoint(ctx, l, r, s.Credential, shared, final)
 	if err != nil {
 		return nil, err
 	}
@@ -59,35 +63,47 @@ func refresh(ctx context.Context, l *lab.Lab, id statement.ID, wait time.Duratio
 	if err := keepList(ctx, l, r.series, parts.Status); err != nil {
 		return nil, err
 	}
-	s := &Sealed{ID: id, Index: own.Index, Name: r.name, Witnessed: witnessed(l, shared)}
-	if s.Zip, err = credential.Assemble(parts); err != nil {
+	s.Witnesses = witnesses(l, shared, first)
+	if s.Dossier, err = dossierOf(ctx, l, s.Credential); err != nil {
 		return nil, err
 	}
-	opened, err := own.Envelope.Open()
-	if err != nil {
-		return nil, err
-	}
-	var ok bool
-	if s.Credential, ok = statement.As[*statement.Credential](opened); !ok {
-		return nil, fmt.Errorf("entry %d of the ledger is no credential", own.Index)
-	}
-	for _, i := range s.Credential.InputAttestations {
+	s.Zip, err = credential.Assemble(parts)
+	return s, err
+}
+
+// dossierOf returns the envelope of the statement that binds a credential's dossier; nothing once it was erased.
+func dossierOf(ctx context.Context, l *lab.Lab, c *statement.Credential) ([]byte, error) {
+	for _, i := range c.InputAttestations {
 		if i.URI != statement.TypeDossier {
 			continue
 		}
-		input, err := statement.ParseID(i.Digest.SHA256)
+		id, err := statement.ParseID(i.Digest.SHA256)
 		if err != nil {
 			return nil, err
 		}
-		e, err := l.Ledger.Statement(ctx, input)
-		if err != nil {
+		e, err := l.Ledger.Statement(ctx, id)
+		if err != nil || e.Envelope == nil {
 			return nil, err
 		}
-		if e.Envelope != nil {
-			s.Dossier = e.Envelope.Bytes()
-		}
+		return e.Envelope.Bytes(), nil
 	}
-	return s, nil
+	return nil, nil
+}
+
+// content returns the predicate of an entry, which must be of one kind and not erased.
+func content[T statement.Predicate](e ledger.Entry) (p T, err error) {
+	if e.Envelope == nil {
+		return p, fmt.Errorf("statement %s, entry %d of the ledger, was erased", e.ID, e.Index)
+	}
+	s, err := e.Envelope.Open()
+	if err != nil {
+		return p, err
+	}
+	p, ok := statement.As[T](s)
+	if !ok {
+		return p, fmt.Errorf("entry %d of the ledger is of type %s, which was not expected", e.Index, e.Type)
+	}
+	return p, nil
 }
 
 // checkpoint publishes up to an entry, and returns the checkpoint that covers it: final, if the policy asks for no witnesses or enough of
@@ -102,10 +118,18 @@ func checkpoint(ctx context.Context, l *lab.Lab, index int64, wait time.Duration
 }
 
 // firstCheckpoint returns the checkpoint under which a credential was first final, with all cosignatures that arrived since. As long as there
-// is none it is the one at hand.
-func firstCheckpoint(ctx context.Context, l *lab.Lab, r credentialRow, now *proof.SignedCheckpoint, final bool) (*proof.SignedCheckpoint, error) {
+// is none it is the one at hand. One that was final only because the policy of that time asked for nobody makes room for the first with a
+// quorum, unless that comes too late to say when the credential was made.
+func firstCheckpoint(ctx context.Context, l *lab.Lab, r credentialRow, c *statement.Credential, now *proof.SignedCheckpoint, final bool) (*proof.SignedCheckpoint, error) {
 	if r.first.Valid {
-		return l.Ledger.CheckpointAt(ctx, r.first.Int64)
+		first, err := l.Ledger.CheckpointAt(ctx, r.first.Int64)
+		if err != nil || (first.Size <= now.Size && (!final || witnesses(l, first) != Missing)) {
+			return first, err
+		}
+		issued, err := statement.ParseTime(c.Core.Act.Time)
+		if err != nil || l.Now().Sub(issued) > time.Duration(l.Trust.Trust.Window)*time.Second {
+			return first, err
+		}
 	}
 	if !final {
 		return now, nil
@@ -114,16 +138,33 @@ func firstCheckpoint(ctx context.Context, l *lab.Lab, r credentialRow, now *proo
 		return nil, err
 	}
 	err := l.DB.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE credentials SET first_size = $1 WHERE id = $2 AND first_size IS NULL`, now.Size, r.id)
+		_, err := tx.ExecContext(ctx, `UPDATE credentials SET first_size = $1 WHERE id = $2`, now.Size, r.id)
 		return err
 	})
 	return now, err
 }
 
-// witnessed tells whether a quorum of witnesses has cosigned a checkpoint; a policy that asks for none has no say in it.
-func witnessed(l *lab.Lab, c *proof.SignedCheckpoint) bool {
-	r, err := l.Trust.Policy.Check(c, l.Now().Unix(), l.Trust.Organisation)
-	return err == nil && r.Quorum && !r.QuorumNone
+// Witnesses says what witnesses have to say of a credential.
+type Witnesses string
+
+// What they have to say.
+const (
+	Unasked Witnesses = "none"    // the policy asks for no witness
+	Missing Witnesses = "missing" // no quorum of them has cosigned
+	Enough  Witnesses = "enough"
+)
+
+// witnesses tells what stands of all of some checkpoints.
+func witnesses(l *lab.Lab, all ...*proof.SignedCheckpoint) Witnesses {
+	for _, c := range all {
+		switch r, err := l.Trust.Policy.Check(c, l.Now().Unix(), l.Trust.Organisation); {
+		case err != nil || !r.Quorum:
+			return Missing
+		case r.QuorumNone:
+			return Unasked
+		}
+	}
+	return Enough
 }
 
 func prove(ctx context.Context, l *lab.Lab, e ledger.Entry, c *proof.SignedCheckpoint) (*proof.Proof, error) {
@@ -146,8 +187,12 @@ func logged(ctx context.Context, l *lab.Lab, e ledger.Entry, c *proof.SignedChec
 	return credential.Logged{Envelope: e.Envelope, Signer: signer, Proof: p}, nil
 }
 
-// publishList publishes the status list that was just logged.
-func publishList(ctx context.Context, l *lab.Lab, series string, e ledger.Entry) error {
+// publishList issues the status list of a series, unless the latest one says the same already, and puts it where customers fetch it.
+func publishList(ctx context.Context, l *lab.Lab, series string) error {
+	e, err := publishStatus(ctx, l, series, -1)
+	if err != nil {
+		return err
+	}
 	c, _, err := checkpoint(ctx, l, e.Index, 0)
 	if err != nil {
 		return err

@@ -80,8 +80,8 @@ func credentialsWhere(ctx context.Context, l *lab.Lab, where string, args ...any
 	return list, nil
 }
 
-// seriesFill is how many places of a series are used before the next one begins, so that a free place is found soon.
-const seriesFill = credential.StatusSize / 2
+// seriesFill is how many places of a series are used before the next one begins, so that a free place is found soon. Tests make it small.
+var seriesFill = credential.StatusSize / 2
 
 // currentSeries returns the series that new credentials get a place in.
 func currentSeries(ctx context.Context, l *lab.Lab) (id string, err error) {

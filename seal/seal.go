@@ -38,7 +38,7 @@ type Sealed struct {
 	Index      int64  // of its leaf
 	Name       string // for a file, without extension
 	Zip        []byte
-	Witnessed  bool   // the checkpoint has its quorum
+	Witnesses  Witnesses
 	Again      bool   // it had been sealed before
 	Dossier    []byte // the envelope of the statement that binds the dossier; nothing once it was erased
 }
@@ -69,7 +69,9 @@ func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Optio
 	if err := w.choose(); err != nil {
 		return nil, err
 	}
-	w.base = hash(p.Dossier, w.policy.Scheme, w.policy.Digest, w.policy.Profile, string(o.Observation))
+	if err := w.name(ctx); err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
 	for _, step := range []func(context.Context) error{w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("sealing: %w", err)
@@ -79,10 +81,8 @@ func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Optio
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
-	if !repeated {
-		if err := supersede(ctx, l, id); err != nil {
-			return nil, fmt.Errorf("sealing: %w", err)
-		}
+	if err := supersede(ctx, l, id); err != nil { // also if it was sealed before: that may have got only this far
+		return nil, fmt.Errorf("sealing: %w", err)
 	}
 	s, err := Refresh(ctx, l, id, o.Wait)
 	if err != nil {
@@ -90,6 +90,24 @@ func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Optio
 	}
 	s.Again = repeated
 	return s, nil
+}
+
+// name makes what begins the idempotency keys. A dossier that comes back to the lab which observed the product itself stays that: it would
+// get a second credential, which says less, otherwise.
+func (w *work) name(ctx context.Context) error {
+	base := func(o statement.Observation) string {
+		return hash(w.plan.Dossier, w.policy.Scheme, w.policy.Digest, w.policy.Profile, string(o))
+	}
+	w.base = base(w.options.Observation)
+	if w.options.Observation != statement.Received {
+		return nil
+	}
+	_, err := w.lab.Ledger.ByKey(ctx, "credential/"+base(statement.ObservedHere))
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	w.options.Observation, w.base = statement.ObservedHere, base(statement.ObservedHere)
+	return err
 }
 
 // choose finds the scheme and the profile.
@@ -171,22 +189,11 @@ func (w *work) submit(ctx context.Context) error {
 	})
 }
 
-// caseOf returns the case that an entry belongs to.
-func caseOf(e ledger.Entry) (string, error) {
-	s, err := e.Envelope.Open()
-	if err != nil {
-		return "", err
-	}
-	return s.Predicate.Common().Case, nil
-}
-
 // describe logs which dossier it is, and who observed.
 func (w *work) describe(ctx context.Context) error {
-	id, err := caseOf(w.submission)
-	if err != nil {
-		return err
-	}
+	id := w.submission.Case
 	key := "dossier/" + hash(w.plan.Dossier, string(w.options.Observation), id)
+	var err error
 	w.dossier, err = w.lab.Append(ctx, lab.Act{
 		Key: key, Case: id, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
@@ -201,10 +208,6 @@ func (w *work) describe(ctx context.Context) error {
 
 // commit logs the verdicts, with the commitment to each of them, each finding and each piece of evidence.
 func (w *work) commit(ctx context.Context) error {
-	id, err := caseOf(w.submission)
-	if err != nil {
-		return err
-	}
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // never fails
 	kept, err := w.lab.Seal(secret[:])
@@ -217,7 +220,7 @@ func (w *work) commit(ctx context.Context) error {
 	}
 	key := "verdicts/" + w.base
 	w.verdicts, err = w.lab.Append(ctx, lab.Act{
-		Key: key, Case: id, By: statement.ForLedger,
+		Key: key, Case: w.submission.Case, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Verdicts{
 				Act: w.lab.NewAct(key, p), Counts: w.judged.Counts, Dossier: w.dossier.ID.String(), Policy: w.policy, ProfileCounts: w.profile,
@@ -234,16 +237,11 @@ func (w *work) commit(ctx context.Context) error {
 		return err
 	}
 	// Sealed before: the root that counts is the one that was logged, not the one of the secret just drawn.
-	s, err := w.verdicts.Envelope.Open()
-	if err != nil {
-		return err
+	v, err := content[*statement.Verdicts](w.verdicts)
+	if err == nil {
+		w.sealed = v.Sealed
 	}
-	v, ok := statement.As[*statement.Verdicts](s)
-	if !ok {
-		return fmt.Errorf("entry %d of the ledger is no statement of verdicts", w.verdicts.Index)
-	}
-	w.sealed = v.Sealed
-	return nil
+	return err
 }
 
 // items gives the texts of a plan to the commitment. The kind in each text is part of what is hashed.
@@ -257,9 +255,10 @@ func items(texts []string) []credential.Item {
 
 // issue logs the credential.
 func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err error) {
-	l := w.lab
-	caseID, err := caseOf(w.submission)
-	if err != nil {
+	l, caseID, key := w.lab, w.submission.Case, "credential/"+w.base
+	if e, err := l.Ledger.ByKey(ctx, key); err == nil {
+		return e.ID, true, nil
+	} else if !errors.Is(err, ledger.ErrNotFound) {
 		return id, false, err
 	}
 	n, err := attempts(ctx, l, caseID, w.policy.Scheme)
@@ -269,14 +268,12 @@ func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err e
 	if w.risks, err = accepted(ctx, l, caseID, w.policy.Scheme); err != nil {
 		return id, false, err
 	}
-	series, err := currentSeries(ctx, l)
-	if err != nil {
-		return id, false, err
-	}
-	key := "credential/" + w.base
 	var e ledger.Entry
-	fresh := false
 	err = again(func() error {
+		series, err := currentSeries(ctx, l)
+		if err != nil {
+			return err
+		}
 		place, err := freePlace(ctx, l, series)
 		if err != nil {
 			return err
@@ -287,19 +284,19 @@ func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err e
 				return w.credential(key, p, n, statement.StatusPlace{Index: place, Series: series})
 			},
 			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
-				fresh = true
 				return insertCredential(ctx, tx, e, credentialRow{
 					id: e.ID.String(), caseID: caseID, scheme: w.policy.Scheme, profile: w.policy.Profile, dossier: w.plan.Dossier,
-					verdicts: w.verdicts.ID.String(), series: series, place: place, name: w.name(),
+					verdicts: w.verdicts.ID.String(), series: series, place: place, name: w.file(),
 				})
 			},
 		})
 		return err
 	})
-	return e.ID, !fresh, err
+	return e.ID, false, err
 }
 
-func (w *work) name() string {
+// file returns a name for the credential's file.
+func (w *work) file() string {
 	r := w.plan.Release
 	first := name(r.Product, r.Version+r.Period)
 	if first == "" {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/probat-lab/probat/credential"
@@ -14,40 +15,31 @@ import (
 	"github.com/probat-lab/probat/statement"
 )
 
-// publishStatus logs the status list of a series as it stands now, and what of the public statements the register lacks.
-func publishStatus(ctx context.Context, l *lab.Lab, series string) (ledger.Entry, error) {
+// statusFresh is how long a status list is used again for as long as it says what stands.
+const statusFresh = time.Hour
+
+// publishStatus logs the status list of a series as it stands now, and what of the public statements the register lacks. A list of the same
+// content from a moment ago, which is a later leaf than after, does it too.
+func publishStatus(ctx context.Context, l *lab.Lab, series string, after int64) (ledger.Entry, error) {
 	var e ledger.Entry
 	err := again(func() error {
 		var sequence int64
-		lists, err := statusLists(ctx, l, series, &sequence)
+		var latest sql.NullString
+		lists, err := statusLists(ctx, l, series, &sequence, &latest)
 		if err != nil {
 			return err
 		}
-		key := fmt.Sprintf("status/%s/%d", series, sequence+1)
-		e, err = l.Append(ctx, lab.Act{
-			Key: key, By: statement.ForIssuing,
-			Statement: func(p ledger.Place) (*statement.Statement, error) {
-				a := l.NewAct(key, p)
-				now, err := statement.ParseTime(a.Time)
-				if err != nil {
-					return nil, err
-				}
-				return &statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(series)}, Predicate: &statement.Status{
-					Act: a, Lists: lists, Sequence: sequence + 1, Series: series,
-					ValidUntil: statement.FormatTime(now.AddDate(0, 0, l.Config.StatusDays)),
-				}}, nil
-			},
-			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
-				done, err := tx.ExecContext(ctx, `UPDATE series SET sequence = $1, status = $2 WHERE id = $3 AND sequence = $4`, sequence+1, e.ID.String(), series, sequence)
-				if err != nil {
-					return err
-				}
-				if n, err := done.RowsAffected(); err != nil || n != 1 {
-					return errors.Join(errMoved, err)
-				}
+		if latest.Valid {
+			old, good, err := stillGood(ctx, l, latest.String, lists, after)
+			if err != nil {
+				return err
+			}
+			if good {
+				e = old
 				return nil
-			},
-		})
+			}
+		}
+		e, err = logStatus(ctx, l, series, sequence, lists)
 		return err
 	})
 	if err != nil {
@@ -56,11 +48,62 @@ func publishStatus(ctx context.Context, l *lab.Lab, series string) (ledger.Entry
 	return e, register(ctx, l)
 }
 
-// statusLists returns the lists of a series by purpose, and the sequence number that they follow.
-func statusLists(ctx context.Context, l *lab.Lab, series string, sequence *int64) ([]statement.StatusList, error) {
+// stillGood tells whether a status list may be used again: it says the same, is new, and knows a witnessed head if there are witnesses.
+func stillGood(ctx context.Context, l *lab.Lab, id string, lists []statement.StatusList, after int64) (e ledger.Entry, good bool, err error) {
+	parsed, err := statement.ParseID(id)
+	if err != nil {
+		return e, false, err
+	}
+	if e, err = l.Ledger.Statement(ctx, parsed); err != nil {
+		return e, false, err
+	}
+	old, err := content[*statement.Status](e)
+	if err != nil {
+		return e, false, err
+	}
+	made, err := statement.ParseTime(old.Act.Time)
+	if err != nil {
+		return e, false, err
+	}
+	age := l.Now().Sub(made)
+	seen := l.Trust.Policy.Quorum() == "none" || (old.Act.AsOf != nil && old.Act.AsOf.Time != "")
+	return e, e.Index > after && age >= 0 && age < statusFresh && seen && slices.Equal(old.Lists, lists), nil
+}
+
+// logStatus logs the list that follows the one with a sequence number.
+func logStatus(ctx context.Context, l *lab.Lab, series string, sequence int64, lists []statement.StatusList) (ledger.Entry, error) {
+	key := fmt.Sprintf("status/%s/%d", series, sequence+1)
+	return l.Append(ctx, lab.Act{
+		Key: key, By: statement.ForIssuing,
+		Statement: func(p ledger.Place) (*statement.Statement, error) {
+			a := l.NewAct(key, p)
+			now, err := statement.ParseTime(a.Time)
+			if err != nil {
+				return nil, err
+			}
+			return &statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(series)}, Predicate: &statement.Status{
+				Act: a, Lists: lists, Sequence: sequence + 1, Series: series,
+				ValidUntil: statement.FormatTime(now.AddDate(0, 0, l.Config.StatusDays)),
+			}}, nil
+		},
+		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+			done, err := tx.ExecContext(ctx, `UPDATE series SET sequence = $1, status = $2 WHERE id = $3 AND sequence = $4`, sequence+1, e.ID.String(), series, sequence)
+			if err != nil {
+				return err
+			}
+			if n, err := done.RowsAffected(); err != nil || n != 1 {
+				return errors.Join(errMoved, err)
+			}
+			return nil
+		},
+	})
+}
+
+// statusLists returns the lists of a series by purpose, and sequence number and identity of the statement that they follow.
+func statusLists(ctx context.Context, l *lab.Lab, series string, sequence *int64, latest *sql.NullString) ([]statement.StatusList, error) {
 	var lists credential.Lists
 	err := l.DB.Read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, `SELECT sequence FROM series WHERE id = $1`, series).Scan(sequence); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT sequence, status FROM series WHERE id = $1`, series).Scan(sequence, latest); err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `SELECT place, revoked, suspended, superseded FROM credentials WHERE series = $1 AND revoked + suspended + superseded > 0`, series)
@@ -125,194 +168,3 @@ func register(ctx context.Context, l *lab.Lab) error {
 	})
 }
 
-// change logs a change of a credential's standing, and the marks that it sets.
-func change(ctx context.Context, l *lab.Lab, r credentialRow, key string, c statement.Change, set string) error {
-	s, err := statementOf(ctx, l, r.id)
-	if err != nil {
-		return err
-	}
-	c.Credential = r.id
-	_, err = l.Append(ctx, lab.Act{
-		Key: key, Case: r.caseID, By: statement.ForIssuing,
-		Statement: func(p ledger.Place) (*statement.Statement, error) {
-			c.Act = l.NewAct(key, p)
-			return &statement.Statement{Subjects: s.Subjects, Predicate: &c}, nil
-		},
-		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
-			_, err := tx.ExecContext(ctx, `UPDATE credentials SET `+set+` WHERE id = $1`, r.id)
-			return err
-		},
-	})
-	return err
-}
-
-// supersede marks older credentials of the same release and scheme.
-func supersede(ctx context.Context, l *lab.Lab, id statement.ID) error {
-	r, err := credentialByID(ctx, l, id)
-	if err != nil {
-		return err
-	}
-	older, err := credentialsWhere(ctx, l, `case_id = $1 AND scheme = $2 AND profile = $3 AND leaf < $4 AND superseded = 0`, r.caseID, r.scheme, r.profile, r.leaf)
-	if err != nil {
-		return err
-	}
-	for _, o := range older {
-		c := statement.Change{Reason: "a later credential for the same release and scheme was issued", Standing: statement.Superseded, Successor: r.id}
-		if err := change(ctx, l, o, "superseded/"+o.id, c, `superseded = 1`); err != nil {
-			return err
-		}
-		if o.series != r.series {
-			if _, err := publishStatus(ctx, l, o.series); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// ErrState is returned where a credential's standing does not allow what is asked.
-var ErrState = errors.New("its standing does not allow that")
-
-// Suspend suspends a credential at once.
-func Suspend(ctx context.Context, l *lab.Lab, id statement.ID, reason string) error {
-	return restate(ctx, l, id, func(r credentialRow) error {
-		if r.revoked || r.suspended {
-			return fmt.Errorf("suspending %s: %w: it is suspended or revoked already", id, ErrState)
-		}
-		return change(ctx, l, r, "suspended/"+randomHex(16), statement.Change{Reason: reason, Standing: statement.Suspended}, `suspended = 1`)
-	})
-}
-
-// Reinstate ends a suspension.
-func Reinstate(ctx context.Context, l *lab.Lab, id statement.ID, reason string) error {
-	return restate(ctx, l, id, func(r credentialRow) error {
-		if r.revoked || !r.suspended {
-			return fmt.Errorf("reinstating %s: %w: it is not suspended", id, ErrState)
-		}
-		return change(ctx, l, r, "reinstated/"+randomHex(16), statement.Change{Reason: reason, Standing: statement.Reinstated}, `suspended = 0`)
-	})
-}
-
-// restate changes a credential's standing and issues the status list that says so.
-func restate(ctx context.Context, l *lab.Lab, id statement.ID, fn func(credentialRow) error) error {
-	r, err := credentialByID(ctx, l, id)
-	if err != nil {
-		return err
-	}
-	if err := fn(r); err != nil {
-		return err
-	}
-	e, err := publishStatus(ctx, l, r.series)
-	if err != nil {
-		return err
-	}
-	return publishList(ctx, l, r.series, e)
-}
-
-// Notice tells the vendor that a credential is to be revoked, and until when it may answer. It returns that time.
-func Notice(ctx context.Context, l *lab.Lab, id statement.ID, reason string) (notice statement.ID, answerBy time.Time, err error) {
-	r, err := credentialByID(ctx, l, id)
-	if err != nil {
-		return notice, answerBy, err
-	}
-	if r.revoked {
-		return notice, answerBy, fmt.Errorf("giving notice about %s: %w: it is revoked", id, ErrState)
-	}
-	s, err := statementOf(ctx, l, r.id)
-	if err != nil {
-		return notice, answerBy, err
-	}
-	key := "notice/" + randomHex(16)
-	answerBy = l.Now().UTC().AddDate(0, 0, l.Config.AnswerDays).Truncate(time.Second)
-	e, err := l.Append(ctx, lab.Act{
-		Key: key, Case: r.caseID, By: statement.ForLedger,
-		Statement: func(p ledger.Place) (*statement.Statement, error) {
-			return &statement.Statement{Subjects: s.Subjects, Predicate: &statement.Notice{
-				Act: l.NewAct(key, p), AnswerBy: statement.FormatTime(answerBy), Credential: r.id, Reason: reason,
-			}}, nil
-		},
-		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
-			_, err := tx.ExecContext(ctx, `INSERT INTO notices (id, credential, answer_by, answer) VALUES ($1, $2, $3, '')`, e.ID.String(), r.id, answerBy.Unix())
-			return err
-		},
-	})
-	if err != nil {
-		return notice, answerBy, err
-	}
-	_, err = l.Ledger.Publish(ctx)
-	return e.ID, answerBy, err
-}
-
-// Answered logs what the vendor said to a notice, as the lab attests it; position is agrees or disputes.
-func Answered(ctx context.Context, l *lab.Lab, notice statement.ID, vendor, position, text string) (statement.ID, error) {
-	var r credentialRow
-	n, err := noticeByID(ctx, l, notice)
-	if err != nil {
-		return statement.ID{}, err
-	}
-	id, err := statement.ParseID(n.credential)
-	if err != nil {
-		return statement.ID{}, err
-	}
-	if r, err = credentialByID(ctx, l, id); err != nil {
-		return statement.ID{}, err
-	}
-	s, err := statementOf(ctx, l, r.id)
-	if err != nil {
-		return statement.ID{}, err
-	}
-	key := "answer/" + notice.String()
-	e, err := l.Append(ctx, lab.Act{
-		Key: key, Case: r.caseID, By: statement.ForLedger,
-		Statement: func(p ledger.Place) (*statement.Statement, error) {
-			a := l.NewAct(key, p)
-			a.Actor = statement.Actor{Class: statement.Vendor, Name: vendor, Proof: statement.Attested}
-			return &statement.Statement{Subjects: s.Subjects, Predicate: &statement.Answer{Act: a, Notice: notice.String(), Position: position, Text: text}}, nil
-		},
-		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
-			_, err := tx.ExecContext(ctx, `UPDATE notices SET answer = $1 WHERE id = $2`, e.ID.String(), notice.String())
-			return err
-		},
-	})
-	return e.ID, err
-}
-
-type noticeRow struct {
-	id, credential, answer string
-	answerBy               int64 // Unix time
-}
-
-func noticeByID(ctx context.Context, l *lab.Lab, id statement.ID) (n noticeRow, err error) {
-	err = l.DB.Read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT id, credential, answer_by, answer FROM notices WHERE id = $1`, id.String()).Scan(&n.id, &n.credential, &n.answerBy, &n.answer)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return n, fmt.Errorf("%w: this lab gave no notice %s", ErrUnknown, id)
-	}
-	return n, err
-}
-
-// ErrNotice is returned for a revocation that no notice allows yet.
-var ErrNotice = errors.New("a revocation needs a notice that the vendor answered, or whose time is over")
-
-// Revoke revokes a credential for ever. It rests on a notice that was answered or has expired.
-func Revoke(ctx context.Context, l *lab.Lab, id statement.ID, reason string) error {
-	return restate(ctx, l, id, func(r credentialRow) error {
-		if r.revoked {
-			return fmt.Errorf("revoking %s: %w: it is revoked already", id, ErrState)
-		}
-		var n noticeRow
-		err := l.DB.Read(ctx, func(tx *sql.Tx) error {
-			return tx.QueryRowContext(ctx, `SELECT id, credential, answer_by, answer FROM notices WHERE credential = $1 AND (answer <> '' OR answer_by <= $2)
-				ORDER BY answer_by LIMIT 1`, r.id, l.Now().Unix()).Scan(&n.id, &n.credential, &n.answerBy, &n.answer)
-		})
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("revoking %s: %w", id, ErrNotice)
-		}
-		if err != nil {
-			return fmt.Errorf("looking for a notice: %w", err)
-		}
-		c := statement.Change{Answer: n.answer, Notice: n.id, Reason: reason, Standing: statement.Revoked}
-		return change(ctx, l, r, "revoked/"+r.id, c, `revoked = 1, suspended = 0`)
-	})
-}

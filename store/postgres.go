@@ -1,5 +1,3 @@
-//go:build probat_puddle
-
 package store
 
 import (

@@ -83,7 +83,7 @@ func (db *DB) takeTurn(ctx context.Context) error {
 }
 
 // beginWrite begins the transaction that has the writer's lock. A connection that died while idle is noticed only now, when nothing has been
-// done yet: then a fresh one is tried, once.
+// done yet: then a fresh one is tried, once. (database/sql does that only if the driver is sure that nothing was sent.)
 func (db *DB) beginWrite(ctx context.Context) (*sql.Tx, error) {
 	for attempt := 0; ; attempt++ {
 		tx, err := db.begin(ctx)

@@ -33,7 +33,7 @@ const (
 
 func (p *program) labCommand() *cobra.Command {
 	c := &cobra.Command{Use: "lab", Short: "Make a lab: keys, ledger, and the trust file that customers pin"}
-	c.AddCommand(p.labInitCommand(), p.labTrustCommand())
+	c.AddCommand(p.labInitCommand(), p.labTrustCommand(), p.labKeyCommand())
 	return c
 }
 

@@ -344,6 +344,15 @@ func TestPullRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("another log that is witnessed", func(t *testing.T) {
+		other := newLog(t, "log.other.example", "", 9, 9)
+		b := newBench(t, l.public(), other.public())
+		dir := t.TempDir()
+		other.write(t, dir, 9)
+		if _, err := b.Pull(t.Context(), PullConfig{Origin: origin, Source: dir}); err == nil || b.Latest(other.origin) != nil {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("unknown log", func(t *testing.T) {
 		s := begin(t)
 		if _, err := s.b.Pull(t.Context(), PullConfig{Origin: "log.other.example", Source: s.dir}); err == nil {

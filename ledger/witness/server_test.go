@@ -395,6 +395,13 @@ func TestKeyRotation(t *testing.T) {
 	b.config.Logs, b.config.State = append(b.config.Logs, l.public()), state
 	b.start(t)
 	b.cosigned(t, b.add(next.request(t, 5, 9)), l.at(t, 9).Checkpoint)
+	// With one signature right and one wrong the note is malformed, whichever it is.
+	for i := range 2 {
+		r := l.request(t, 9, 12)
+		r.note = r.note.With(next.at(t, 12).Lines...)
+		r.note.Lines[i].Signature[3] ^= 1
+		want(t, b.add(r), 403)
+	}
 	dir := t.TempDir()
 	next.write(t, dir, 12)
 	if p, err := b.Pull(t.Context(), PullConfig{Origin: origin, Source: dir}); err != nil || p.Checkpoint.Size != 12 {

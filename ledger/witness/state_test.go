@@ -81,6 +81,8 @@ func TestStateLost(t *testing.T) {
 		}
 		writeFile(t, filepath.Join(b.dir, headFile(other.origin)), data)
 		refused(t, b.dir, []proof.LogKey{other.public()}, ErrBadState)
+		writeFile(t, filepath.Join(b.dir, headFile(origin)), encodeHead(&head{origin: other.origin}))
+		refused(t, b.dir, logs, ErrBadState)
 	})
 	t.Run("signed by somebody else", func(t *testing.T) {
 		b := cosigned(t)
