@@ -61,7 +61,7 @@ var rooms = map[string][]string{
 	"ledger/witness":  {"ledger/proof"},
 
 	"sandbox":      {},
-	"seal/examine": {"dossier", "fact", "judge", "statement"},
+	"seal/examine": {"dossier", "fact", "judge", "schemes", "statement"},
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 

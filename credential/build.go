@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -66,9 +65,9 @@ func verifierID(origin string) string { return "https://" + origin }
 
 // policyURI names a scheme's edition at the lab. What decides is the digest beside it.
 func policyURI(origin string, p statement.Policy) string {
-	u := "https://" + origin + "/scheme/" + url.PathEscape(p.Scheme) + "/" + url.PathEscape(p.Edition)
+	u := "https://" + origin + "/scheme/" + escape(p.Scheme) + "/" + escape(p.Edition)
 	if p.Profile != "" {
-		u += "#" + url.PathEscape(p.Profile)
+		u += "#" + escape(p.Profile)
 	}
 	return u
 }
@@ -78,11 +77,11 @@ func resourceURI(r statement.Release, subjects []statement.Subject) string {
 	if r.Vendor == "" || r.Product == "" || r.Version == "" {
 		return "urn:sha256:" + subjects[0].Digest.SHA256
 	}
-	return "pkg:generic/" + purlEscape(r.Vendor) + "/" + purlEscape(r.Product) + "@" + purlEscape(r.Version)
+	return "pkg:generic/" + escape(r.Vendor) + "/" + escape(r.Product) + "@" + escape(r.Version)
 }
 
-// purlEscape escapes all but letters, digits, and the four marks that package URLs leave alone.
-func purlEscape(s string) string {
+// escape escapes all but letters, digits, and the four marks that every URL leaves alone (RFC 3986 section 2.3; package URLs want it so).
+func escape(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
 		switch {

@@ -293,3 +293,42 @@ func BenchmarkSeal(b *testing.B) {
 		}
 	}
 }
+
+// TestDisclosuresOfACredential: in the container and beside it, opened items must be of what this credential sealed.
+func TestDisclosuresOfACredential(t *testing.T) {
+	l, c, zip := sealed(t)
+	foreign, err := seal(t, 9, items(4)).Open(2, c.Of) // of another tree
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := c.Tree.Open(0, statement.ID{7}) // of verdicts that the credential does not rest on
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, err := c.Tree.Open(0, c.Of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		d    *credential.Disclosure
+		word credential.Word
+		text string
+	}{{right, credential.Valid, ""}, {foreign, credential.Invalid, "not the one that was sealed"}, {elsewhere, credential.Invalid, "does not rest on"}} {
+		data, err := x.d.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := input(l)
+		in.Disclosures = [][]byte{data}
+		inside := *c
+		inside.Parts.Disclosures = append(inside.Parts.Disclosures[:1:1], x.d)
+		for where, r := range map[string]*credential.Result{"the disclosure": credential.Verify(zip, in), "the zip: disclosures/01.json": credential.Verify(inside.Zip(), input(l))} {
+			if r.Word != x.word || x.word != credential.Valid && (r.Reasons[0].Where != where || !strings.Contains(r.Reasons[0].Text, x.text)) {
+				t.Errorf("%s: %s, want %s: %v", where, r.Word, x.word, r.Reasons)
+			}
+			if x.word == credential.Valid && len(r.Facts.Disclosures) != 2 {
+				t.Errorf("%s: %d disclosed items", where, len(r.Facts.Disclosures))
+			}
+		}
+	}
+}

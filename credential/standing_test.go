@@ -155,6 +155,24 @@ func TestStatusRefused(t *testing.T) {
 	}
 }
 
+// TestStatusOfUnknownKey: the log is right, the key is nobody's (EVIDENCE 5.3, 32: the wrong issuer).
+func TestStatusOfUnknownKey(t *testing.T) {
+	l, c, zip := sealed(t)
+	pinned := l.Pinned()
+	right := l.Issuing
+	l.Issuing = credentialtest.Key(t)
+	in := input(l)
+	in.Trust = pinned
+	in.Status = [][]byte{l.StatusFile(2, noon.Add(time.Hour), nil)}
+	because(t, zip, in, credential.NotPinned, "the status list: the trust file does not know the key")
+	in.Status = nil
+	because(t, c.Refresh(3, noon.Add(time.Hour), nil), in, credential.NotPinned, "status.sigstore.json: the trust file does not know the key")
+	l.Issuing = l.Ledger // known, and not for this
+	in.Status = [][]byte{l.StatusFile(4, noon.Add(time.Hour), nil)}
+	because(t, zip, in, credential.Invalid, "may not sign")
+	l.Issuing = right
+}
+
 // TestFreshness: the age of the newest list, not of the stapled one, is what counts.
 func TestFreshness(t *testing.T) {
 	l, _, zip := sealed(t)

@@ -40,7 +40,7 @@ const window = 7 * 24 * 3600
 
 // Init makes a new lab in a folder that does not exist or is empty. It is there whole or not at all, but for what lies outside the folder.
 func Init(ctx context.Context, dir string, s Setup) (err error) {
-	if err := vacant(dir); err != nil {
+	if err := Vacant(dir); err != nil {
 		return err
 	}
 	if s.Passphrase == "" {
@@ -117,7 +117,8 @@ func unfold(tmp, dir string) (err error) {
 	return errors.Join(os.Chmod(dir, 0o700), os.Remove(tmp))
 }
 
-func vacant(dir string) error {
+// Vacant tells whether Init may make a lab in a folder: it does not exist, or is empty. ErrOccupied if not.
+func Vacant(dir string) error {
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -92,14 +92,15 @@ func (k *Keys) write(dir, passphrase string, workFactor int) error {
 }
 
 func writeSealed(path string, data []byte, to age.Recipient) error {
-	sealed, err := seal(data, to)
+	sealed, err := Encrypt(data, to)
 	if err != nil {
 		return fmt.Errorf("sealing %q: %w", path, err)
 	}
 	return writeNew(path, sealed, 0o600)
 }
 
-func seal(data []byte, to age.Recipient) ([]byte, error) {
+// Encrypt returns data as an age file that only the recipient can read.
+func Encrypt(data []byte, to age.Recipient) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := age.Encrypt(&b, to)
 	if err != nil {
@@ -233,7 +234,7 @@ func readFile(path string, most int64) ([]byte, error) {
 }
 
 // Seal encrypts to the lab itself: what only someone with the passphrase may read again.
-func (k *Keys) Seal(data []byte) ([]byte, error) { return seal(data, k.identity.Recipient()) }
+func (k *Keys) Seal(data []byte) ([]byte, error) { return Encrypt(data, k.identity.Recipient()) }
 
 // Unseal opens what Seal made.
 func (k *Keys) Unseal(data []byte) ([]byte, error) {

@@ -124,7 +124,7 @@ func TestTwoPublishers(t *testing.T) {
 // saved is a copy of a lab's database, made while the ledger is closed.
 func (l *lab) saved() string {
 	l.t.Helper()
-	dir := l.t.TempDir()
+	dir := folder(l.t)
 	l.shut()
 	if err := os.CopyFS(dir, os.DirFS(l.dir)); err != nil {
 		l.t.Fatal(err)
@@ -248,7 +248,7 @@ func TestOtherHistory(t *testing.T) {
 			before := l.saved()
 			l.grow(4)
 			l.shut()
-			first := t.TempDir()
+			first := folder(t)
 			if err := os.CopyFS(first, os.DirFS(l.dir)); err != nil {
 				t.Fatal(err)
 			}
@@ -286,7 +286,7 @@ func TestOtherHistoryUnsigned(t *testing.T) {
 	before := l.saved()
 	l.grow(4)
 	l.shut()
-	first := t.TempDir()
+	first := folder(t)
 	if err := os.CopyFS(first, os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}

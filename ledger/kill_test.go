@@ -111,7 +111,7 @@ func TestKill(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("PROBAT_SOAK")); err == nil {
 		kills = n
 	}
-	dir := t.TempDir()
+	dir := folder(t)
 	l := &lab{t: t, dir: dir, log: logKey()}
 	var err error
 	if l.key, l.public, err = fixedKey(dir); err != nil {

@@ -47,9 +47,20 @@ func newLab(t testing.TB, change ...func(*Config)) *lab {
 	return newLabAt(t, "", change...)
 }
 
+// folder is a temporary folder, in memory where there is such a file system: nothing here takes the power away, so flushing only takes time.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "probat-ledger-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func newLabAt(t testing.TB, server string, change ...func(*Config)) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), server: server, log: logKey()}
+	l := &lab{t: t, dir: folder(t), server: server, log: logKey()}
 	l.key, l.public = statementKey(t)
 	l.connect()
 	for _, f := range change {

@@ -10,6 +10,7 @@ import (
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/ledger/proof"
+	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
 
@@ -31,10 +32,15 @@ func refresh(ctx context.Context, l *lab.Lab, id statement.ID, wait time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	s := &Sealed{ID: id, Index: own.Index, Name: r.name}
+	s := &Sealed{ID: id, Index: own.Index, Name: r.name, Standing: r.standing()}
 	if s.Credential, err = content[*statement.Credential](own); err != nil {
 		return nil, err
 	}
+	about, err := own.Envelope.Open()
+	if err != nil {
+		return nil, err
+	}
+	s.NoArtifact = len(about.Subjects) == 1 && about.Subjects[0].Name == examine.DeclarationSubject
 	status, err := publishStatus(ctx, l, r.series, own.Index)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,19 @@ type credentialRow struct {
 	first                                                        sql.NullInt64 // size of the checkpoint that first covered it
 }
 
+// standing is the worst that is so; empty where the credential is in force.
+func (r *credentialRow) standing() statement.Standing {
+	switch {
+	case r.revoked:
+		return statement.Revoked
+	case r.suspended:
+		return statement.Suspended
+	case r.superseded:
+		return statement.Superseded
+	}
+	return ""
+}
+
 func insertCredential(ctx context.Context, tx *sql.Tx, e ledger.Entry, r credentialRow) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO credentials (id, leaf, case_id, scheme, profile, dossier, verdicts, series, place, name, revoked, suspended, superseded)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0)`,

@@ -39,8 +39,10 @@ type Sealed struct {
 	Name       string // for a file, without extension
 	Zip        []byte
 	Witnesses  Witnesses
-	Again      bool   // it had been sealed before
-	Dossier    []byte // the envelope of the statement that binds the dossier; nothing once it was erased
+	Standing   statement.Standing // empty: in force
+	NoArtifact bool               // it is about a declaration only
+	Again      bool               // it had been sealed before
+	Dossier    []byte             // the envelope of the statement that binds the dossier; nothing once it was erased
 }
 
 // work is one sealing.
@@ -185,6 +187,9 @@ func (w *work) submit(ctx context.Context) error {
 				return f.record(ctx, tx, w.plan, w.policy.Scheme, e.ID.String())
 			},
 		})
+		if errors.Is(err, ledger.ErrKeyReused) {
+			return errMoved // somebody else sealed the same at the same time, and drew another number for the new case
+		}
 		return err
 	})
 }

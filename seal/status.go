@@ -131,7 +131,7 @@ func statusLists(ctx context.Context, l *lab.Lab, series string, sequence *int64
 	return lists.Encode(), nil
 }
 
-// register logs the public statements that no register lists yet.
+// register logs the public statements that no register lists yet, if there is one that is not itself a register.
 func register(ctx context.Context, l *lab.Lab) error {
 	return again(func() error {
 		var from int64
@@ -147,7 +147,8 @@ func register(ctx context.Context, l *lab.Lab) error {
 			return fmt.Errorf("reading the register: %w", err)
 		}
 		entries, to, err := publicSince(ctx, l, from)
-		if err != nil || to == from {
+		news := slices.ContainsFunc(entries, func(e statement.RegisterEntry) bool { return e.Type != statement.TypeRegister })
+		if err != nil || !news {
 			return err
 		}
 		key := fmt.Sprintf("register/%d", from)
@@ -167,4 +168,3 @@ func register(ctx context.Context, l *lab.Lab) error {
 		return err
 	})
 }
-

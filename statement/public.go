@@ -318,7 +318,7 @@ func (*Edition) TypeURI() string { return TypeEdition }
 func (e *Edition) check() error { return errors.Join(e.Policy.check(), checkLine("title", e.Title)) }
 
 // Register lists the public statements since the register before, so that anyone can tell whether a credential is missing from it. Its
-// subject is the log's head that it covers.
+// subject is the register from its first leaf on: the SHA-256 of the text register/FROM.
 type Register struct {
 	Act      `json:"act"`
 	Entries  []RegisterEntry `json:"entries"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -54,21 +55,11 @@ Exit codes: 0 opened; 2 wrong usage, or the lab has not sealed that; 3 DOSSIER c
 }
 
 func (p *program) disclose(ctx context.Context, dir string, f *discloseFlags) error {
-	if err := f.check(); err != nil {
+	if err := f.usable(); err != nil {
 		return err
 	}
-	switch {
-	case (f.Fingerprint == "") == (f.Requirement == ""):
-		return usage("--finding F or --requirement R", "one thing is opened at a time")
-	case f.Fingerprint != "" && len(f.Fingerprint) < 8:
-		return usage("probat report DOSSIER --format json shows fingerprints", "--finding %q has fewer than eight digits", f.Fingerprint)
-	case f.attach != "" && (f.to != "" || f.out != ""):
-		return usage("use one of them", "--attach writes into the credential's file, for everybody who has it")
-	}
-	if f.PublicOn != "" {
-		if _, err := time.Parse(time.DateOnly, f.PublicOn); err != nil {
-			return usage("write it as 2026-11-24", "--public-on %q is no date", f.PublicOn)
-		}
+	if err := p.ready(ctx, f.labFlags); err != nil {
+		return err
 	}
 	to, err := readRecipient(f.to)
 	if err != nil {
@@ -89,25 +80,58 @@ func (p *program) disclose(ctx context.Context, dir string, f *discloseFlags) er
 		if f.attach != "" {
 			return p.attach(ctx, l, f.attach, d, f.isolation)
 		}
-		data, err := d.Bytes()
-		if err != nil {
-			return err
-		}
-		if to != nil {
-			if data, err = encrypt(data, to); err != nil {
-				return err
-			}
-		}
-		if f.out == "" {
-			_, err = p.out.Write(data)
-			return err
-		}
-		if err := os.WriteFile(f.out, data, 0o600); err != nil {
-			return fmt.Errorf("writing the disclosure: %w", err)
-		}
-		p.say("%s opens leaf %d under the root of statement %s", f.out, d.Index, d.Of)
-		return nil
+		return p.writeDisclosure(d, to, f.out)
 	})
+}
+
+// usable checks the flags.
+func (f *discloseFlags) usable() error {
+	switch {
+	case (f.Fingerprint == "") == (f.Requirement == ""):
+		return usage("--finding F or --requirement R", "one thing is opened at a time")
+	case f.Fingerprint != "" && len(f.Fingerprint) < 8:
+		return usage("probat report DOSSIER --format json shows fingerprints", "--finding %q has fewer than eight digits", f.Fingerprint)
+	case f.attach != "" && (f.to != "" || f.out != ""):
+		return usage("use one of them", "--attach writes into the credential's file, for everybody who has it")
+	}
+	if f.PublicOn != "" {
+		if _, err := time.Parse(time.DateOnly, f.PublicOn); err != nil {
+			return usage("write it as 2026-11-24", "--public-on %q is no date", f.PublicOn)
+		}
+	}
+	if f.out != "" {
+		if _, err := os.Lstat(f.out); err == nil {
+			return usage("choose another file with --out", "%q is there already", f.out)
+		}
+	}
+	return nil
+}
+
+// writeDisclosure writes an opening to a new file, or to standard output without one.
+func (p *program) writeDisclosure(d *credential.Disclosure, to *age.X25519Recipient, out string) error {
+	data, err := d.Bytes()
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		if data, err = lab.Encrypt(data, to); err != nil {
+			return err
+		}
+	}
+	if out == "" {
+		_, err = p.out.Write(data)
+		return err
+	}
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the disclosure: %w", err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing the disclosure: %w", err)
+	}
+	p.say("%s opens leaf %d under the root of statement %s", out, d.Index, d.Of)
+	return nil
 }
 
 // readRecipient reads a file with an age public key; nil without a file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/probat-lab/probat/evaluate"
+	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/unpack"
 )
 
@@ -16,16 +18,16 @@ func (p *program) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "What this program can do on this machine, and what it lacks",
-		Long: `doctor looks at what evaluating needs: folders that can be written, processors, formats and observers; and says how hostile
-bytes are kept apart.
+		Long: `doctor looks at what evaluating needs: folders that can be written, processors, formats and observers; and starts an empty child to
+find out how well this machine keeps a product's bytes apart from a lab's keys: full, partial or none, and what is missing.
 
 Exit codes: 0 everything that evaluating needs is there; 2 something is missing`,
 		Args: exact(),
-		RunE: func(*cobra.Command, []string) error { return p.doctor() },
+		RunE: func(c *cobra.Command, _ []string) error { return p.doctor(c.Context()) },
 	}
 }
 
-func (p *program) doctor() error {
+func (p *program) doctor(ctx context.Context) error {
 	fmt.Fprintf(p.out, "probat %s, %s %s/%s, %d processors\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
 	missing := 0
 	check := func(what, dir string, err error) {
@@ -62,11 +64,42 @@ func (p *program) doctor() error {
 	for _, o := range evaluate.Observers() {
 		fmt.Fprintf(p.out, " %s/%d", o.Name, o.Version)
 	}
-	fmt.Fprintln(p.out, "\nisolation none: evaluate parses in this process, which holds no keys")
+	fmt.Fprintln(p.out)
+	p.doctorIsolation(ctx)
 	if missing > 0 {
 		return usage("set TMPDIR, or change to a folder that can be written", "%d things are missing", missing)
 	}
 	return nil
+}
+
+// doctorIsolation says what keeps a product's bytes away from a lab's keys on this machine. That it lacks something is no reason for an exit
+// code: evaluate without --seal has no keys.
+func (p *program) doctorIsolation(ctx context.Context) {
+	r, err := sandbox.Probe(ctx)
+	if err != nil {
+		fmt.Fprintf(p.out, "isolation none: %v\n", err)
+		r.Level = sandbox.None
+	} else {
+		fmt.Fprintf(p.out, "isolation %s\n", r.Level)
+		for _, i := range r.Items {
+			if !i.Held {
+				fmt.Fprintf(p.out, "  without  %s%s\n", i.Protection, note(i.Note))
+			}
+		}
+	}
+	switch r.Level {
+	case sandbox.None:
+		fmt.Fprintln(p.out, "  evaluate --seal, seal and what reads a credential near keys refuse to, unless --without-isolation is given")
+	case sandbox.Partial:
+		fmt.Fprintln(p.out, "  files, the program's memory, other processes and the network are out of reach of a product, each by one means at least")
+	}
+}
+
+func note(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // writable tells whether files can be made in a folder, by making one.

@@ -175,7 +175,7 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 		if err != nil {
 			return err
 		}
-		return p.evaluateAndSeal(ctx, e, out, o)
+		return p.evaluateAndSeal(ctx, e, release, out, o)
 	}
 	options := evaluate.Options{
 		Schemes: schemes, References: refs, AsOf: asOf, Budget: o.budget, Workers: o.workers, LeaveOut: o.skip, Cache: o.cache(),

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/fact"
@@ -20,16 +18,12 @@ import (
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/ledger/proof"
 	"github.com/probat-lab/probat/ledger/witness"
-	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/seal"
 	"github.com/probat-lab/probat/statement"
 )
 
-// environment variables that commands of a lab read
-const (
-	passphraseVariable = "PROBAT_PASSPHRASE"
-	labVariable        = "PROBAT_LAB"
-)
+// labVariable is the environment variable that names the lab's folder.
+const labVariable = "PROBAT_LAB"
 
 func (p *program) labCommand() *cobra.Command {
 	c := &cobra.Command{Use: "lab", Short: "Make a lab: keys, ledger, and the trust file that customers pin"}
@@ -70,16 +64,21 @@ Exit codes: 0 made; 2 wrong usage, or DIR is not empty`,
 
 func (p *program) labInit(ctx context.Context, dir string, s lab.Setup) error {
 	var err error
-	if s.Passphrase, err = p.newPassphrase(); err != nil {
-		return err
-	}
-	if err := lab.Init(ctx, dir, s); err != nil {
-		switch {
-		case errors.Is(err, lab.ErrOccupied):
-			return &exitError{exitUsage, err, "choose another folder; a lab is never replaced"}
-		case errors.Is(err, lab.ErrOrigin):
-			return &exitError{exitUsage, err, "--origin log.lab.example"}
+	if err = lab.Vacant(dir); err == nil {
+		if s.Passphrase, err = p.newPassphrase(ctx); err != nil {
+			return err
 		}
+		s.WorkFactor = workFactor
+		err = lab.Init(ctx, dir, s)
+	}
+	switch {
+	case errors.Is(err, lab.ErrOccupied):
+		return &exitError{exitUsage, err, "choose another folder; a lab is never replaced"}
+	case errors.Is(err, lab.ErrOrigin):
+		return &exitError{exitUsage, err, "--origin log.lab.example"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &exitError{exitUsage, err, "make the folder above it first"}
+	case err != nil:
 		return err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "lab.trust"))
@@ -98,47 +97,6 @@ func (p *program) labInit(ctx context.Context, dir string, s lab.Setup) error {
 	return nil
 }
 
-// newPassphrase asks for a passphrase twice, or takes PROBAT_PASSPHRASE.
-func (p *program) newPassphrase() (string, error) {
-	if s := os.Getenv(passphraseVariable); s != "" {
-		return s, nil
-	}
-	a, err := p.ask("passphrase for the lab's keys: ")
-	if err != nil {
-		return "", err
-	}
-	b, err := p.ask("once more: ")
-	if err != nil {
-		return "", err
-	}
-	if a != b || a == "" {
-		return "", usage("start again", "the two passphrases differ, or are empty")
-	}
-	return a, nil
-}
-
-// passphrase asks for the passphrase of a lab, or takes PROBAT_PASSPHRASE.
-func (p *program) passphrase() (string, error) {
-	if s := os.Getenv(passphraseVariable); s != "" {
-		return s, nil
-	}
-	return p.ask("passphrase of the lab's keys: ")
-}
-
-func (p *program) ask(prompt string) (string, error) {
-	f, ok := p.in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usage("set "+passphraseVariable+", or run it in a terminal", "there is nobody to ask for the passphrase")
-	}
-	fmt.Fprint(p.err, prompt)
-	b, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(p.err)
-	if err != nil {
-		return "", fmt.Errorf("reading the passphrase: %w", err)
-	}
-	return string(b), nil
-}
-
 // labFlags are the flags of commands that act in a lab.
 type labFlags struct {
 	dir string
@@ -155,9 +113,14 @@ func (f *labFlags) check() error {
 	return nil
 }
 
+// lockWait is how long another process is waited for that has the lab open: sealing takes seconds, and what was evaluated meanwhile took long.
+const lockWait = 30 * time.Second
+
 // withLab opens a lab with its keys, runs fn and closes it.
 func (p *program) withLab(ctx context.Context, f labFlags, fn func(*lab.Lab) error) (err error) {
-	return p.openLab(ctx, f, lab.Options{Passphrase: p.passphrase, Dial: dial}, func(l *lab.Lab) error {
+	o := lab.Options{Passphrase: func() (string, error) { return p.passphrase(ctx) }, Dial: dial, Wait: lockWait}
+	return p.openLab(ctx, f, o, func(l *lab.Lab) error {
+		p.kept = "what was done stands in the ledger, and the same command goes on from there"
 		if _, err := l.Collect(ctx); err != nil {
 			fmt.Fprintf(p.err, "probat: %s\n", fact.Escape(err.Error()))
 		}
@@ -175,11 +138,27 @@ func (p *program) openLab(ctx context.Context, f labFlags, o lab.Options, fn fun
 		return err
 	}
 	l, err := lab.Open(ctx, f.dir, o)
+	for try := 1; try < 3 && errors.Is(err, lab.ErrPassphrase) && p.canAsk(); try++ {
+		fmt.Fprintln(p.err, "it is another one; once more")
+		l, err = lab.Open(ctx, f.dir, o)
+	}
 	if err != nil {
 		return labError(err)
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	return labError(fn(l))
+}
+
+// ready looks, before long work for a lab, at what would stop it afterwards. With PROBAT_PASSPHRASE the passphrase is tried too.
+func (p *program) ready(ctx context.Context, f labFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	given := os.Getenv(passphraseVariable)
+	if given == "" && !p.canAsk() {
+		return nobodyToAsk()
+	}
+	return labError(lab.Ready(ctx, f.dir, given))
 }
 
 // labError adds what to type.
@@ -192,7 +171,7 @@ func labError(err error) error {
 	case errors.Is(err, lab.ErrNoLab):
 		hint = "make one: probat lab init DIR"
 	case errors.Is(err, lab.ErrPassphrase):
-		hint = "set " + passphraseVariable + ", or leave it unset to be asked"
+		hint = "set " + passphraseVariable + " to the passphrase that was given to probat lab init, or leave it unset to be asked"
 	case errors.Is(err, ledger.ErrLocked):
 		hint = "wait for the other process, or look with probat ledger show"
 	case errors.Is(err, ledger.ErrBehind):
@@ -200,11 +179,13 @@ func labError(err error) error {
 	case errors.Is(err, ledger.ErrForked):
 		hint = "stop everything that signs with this lab's keys, and look with probat ledger audit"
 	case errors.Is(err, seal.ErrWhich):
-		hint = "--scheme S"
+		hint = "name one with --scheme S; probat report DOSSIER shows them"
 	case errors.Is(err, seal.ErrAmbiguous):
 		hint = "say more: --scheme, --profile, or more digits of --finding"
 	case errors.Is(err, seal.ErrNotice):
-		hint = "probat notice CREDENTIAL --reason …; then --answer when the vendor has answered, or wait until its time is over"
+		hint = "probat notice CREDENTIAL --reason …; then probat revoke with --notice, --vendor and --agrees or --disputes, or wait until its time is over"
+	case errors.Is(err, lab.ErrNoRoot):
+		hint = "put root.age back into the folder keys, for this command only"
 	default:
 		return err
 	}
@@ -213,78 +194,6 @@ func labError(err error) error {
 
 func dial(origin string, w proof.PolicyWitness) (ledger.Witness, error) {
 	return witness.NewClient(witness.ClientConfig{Name: w.Key.Name(), Origin: origin, URL: w.URL, Keys: []proof.WitnessKey{w.Key}})
-}
-
-// identity is what a child says of a credential's file.
-type identity struct {
-	Disclosures []string `json:"disclosures"` // files that it holds
-	ID          string   `json:"id"`
-}
-
-// identify returns the identity of a credential that is named by its file or by its 64 digits, and what its file has opened. The file is read
-// in a child.
-func (p *program) identify(ctx context.Context, arg string, level isolation) (id statement.ID, opened []*credential.Disclosure, err error) {
-	if id, err := statement.ParseID(arg); err == nil {
-		return id, nil, nil
-	}
-	abs, err := filepath.Abs(arg)
-	if err != nil {
-		return id, nil, err
-	}
-	if st, err := os.Stat(abs); err != nil || !st.Mode().IsRegular() {
-		return id, nil, usage("CREDENTIAL is NAME.probat.zip, or the 64 digits of its identity", "there is no credential %q", arg)
-	}
-	var out bytes.Buffer
-	o := sandbox.Options{Read: []string{abs}, OutLimit: maxCredential, Require: level.level()}
-	if err := inChild(ctx, taskIdentify, abs, &out, o); err != nil {
-		return id, nil, err
-	}
-	var is identity
-	if err := statement.Decode(out.Bytes(), &is); err != nil {
-		return id, nil, err
-	}
-	for _, text := range is.Disclosures {
-		d, err := credential.ParseDisclosure([]byte(text))
-		if err != nil {
-			return id, nil, err
-		}
-		opened = append(opened, d)
-	}
-	id, err = statement.ParseID(is.ID)
-	return id, opened, err
-}
-
-// maxCredential bounds what is read of a credential's file, in bytes.
-const maxCredential = 64 << 20
-
-// childIdentify writes the identity of the credential in a file to out.
-func childIdentify(_ context.Context, in io.Reader, out, _ io.Writer) error {
-	var path string
-	if err := json.NewDecoder(in).Decode(&path); err != nil {
-		return fmt.Errorf("reading what to identify: %w", err)
-	}
-	data, err := readBounded(path, maxCredential)
-	if err != nil {
-		return err
-	}
-	parts, err := credential.Open(data)
-	if err != nil {
-		return err
-	}
-	is := identity{Disclosures: []string{}, ID: parts.Credential.Envelope.ID().String()}
-	for _, d := range parts.Disclosures {
-		b, err := d.Bytes()
-		if err != nil {
-			return err
-		}
-		is.Disclosures = append(is.Disclosures, string(b))
-	}
-	b, err := statement.Encode(is)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(b)
-	return err
 }
 
 func (p *program) labTrustCommand() *cobra.Command {

@@ -46,6 +46,7 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	quiet    bool
+	kept     string // what an interruption leaves behind, in words; empty: nothing
 }
 
 // Main runs the program and returns its exit code.
@@ -68,7 +69,11 @@ func (p *program) report(ctx context.Context, err error) int {
 		return exitOK
 	}
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled) {
-		fmt.Fprintln(p.err, "probat: interrupted; nothing was written")
+		kept := p.kept
+		if kept == "" {
+			kept = "nothing was written"
+		}
+		fmt.Fprintf(p.err, "probat: interrupted; %s\n", kept)
 		return exitInterrupted
 	}
 	code, hint := classify(err)

@@ -18,11 +18,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/sys/unix"
+
+	"github.com/probat-lab/probat/sandbox"
 )
 
 var update = flag.Bool("update", false, "write what the program says into the stories")
 
 func TestMain(m *testing.M) {
+	// A child of the program is this test binary too, under another name.
+	if sandbox.Main(tasks()) {
+		return
+	}
+	workFactor = 10 // of the labs that the stories make; scrypt takes a second otherwise, and ten under the race detector
 	testscript.Main(m, map[string]func(){"probat": main})
 }
 

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,10 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/lab"
-	"github.com/probat-lab/probat/report"
-	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/seal"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
@@ -81,7 +78,10 @@ Exit codes: 0 sealed; 2 wrong usage, or the lab or the dossier is not as it shou
 }
 
 func (p *program) seal(ctx context.Context, dir string, f *sealFlags) error {
-	if err := f.check(); err != nil {
+	if err := p.ready(ctx, f.labFlags); err != nil {
+		return err
+	}
+	if err := replaceable(f.out); err != nil {
 		return err
 	}
 	plan, err := examineDossier(ctx, dir, f.isolation)
@@ -169,12 +169,14 @@ func (p *program) writeCredential(l *lab.Lab, s *seal.Sealed, out string) error 
 	if out == "" {
 		out = s.Name + ".probat.zip"
 	}
-	if err := replaceCredential(out, s.Zip); err != nil {
+	if err := replaceWith(out, s.Zip, zipHead, 0o644); err != nil {
 		return err
 	}
-	beside := strings.TrimSuffix(strings.TrimSuffix(out, ".zip"), ".probat") + ".dossier.json"
-	if err := os.WriteFile(beside, append(s.Dossier, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the dossier's statement: %w", err)
+	if len(s.Dossier) > 0 {
+		beside := strings.TrimSuffix(strings.TrimSuffix(out, ".zip"), ".probat") + ".dossier.json"
+		if err := replaceWith(beside, append(s.Dossier, '\n'), envelopeHead, 0o600); err != nil {
+			return err
+		}
 	}
 	c := s.Credential.Core
 	what := c.Policy.Scheme + " " + c.Policy.Edition
@@ -186,30 +188,76 @@ func (p *program) writeCredential(l *lab.Lab, s *seal.Sealed, out string) error 
 	p.say("  %s for %s: %d of %d pass, %d fail, %d inconclusive, %d not assessed, %d not applicable", s.Credential.VerificationResult, what,
 		counts.Pass, counts.Total(), counts.Fail, counts.Inconclusive, counts.NotAssessed, counts.NotApplicable)
 	p.say("  attempt %d; act %d of its case; entry %d of %s; valid until %s", c.Attempts, c.CaseLength, s.Index, l.Config.Origin, c.ValidUntil)
-	if !s.Witnessed {
-		p.say("  UNWITNESSED: no quorum of witnesses has cosigned it; probat seal --refresh %s adds what arrives", quoteArg(out))
+	if c.Observation == statement.Received {
+		p.say("  the facts were received with the dossier; this lab did not observe the product")
 	}
-	p.say("next: %s verify %s --trust %s --file PRODUCT", self(), quoteArg(out), quoteArg(filepath.Join(l.Dir, "lab.trust")))
+	if s.Again {
+		p.say("  it was sealed before: the same credential, with its status of now")
+	}
+	if s.Standing != "" {
+		p.say("  %s", strings.ToUpper(string(s.Standing)))
+	}
+	switch s.Witnesses {
+	case seal.Missing:
+		p.say("  UNWITNESSED: no quorum of witnesses has cosigned it; %s seal --refresh %s --lab %s adds what arrives", self(), quoteArg(out), quoteArg(l.Dir))
+	case seal.Unasked:
+		p.say("  UNWITNESSED: the lab's policy asks no witness; %s lab trust --help says how it does", self())
+	}
+	file := " --file IMAGE"
+	if s.NoArtifact {
+		file = ""
+	}
+	p.say("next: %s verify %s --trust %s%s", self(), quoteArg(out), quoteArg(filepath.Join(l.Dir, "lab.trust")), file)
 	return nil
 }
 
-// replaceCredential writes a credential's file, over an older credential but over nothing else.
-func replaceCredential(path string, data []byte) (err error) {
-	if old, err := os.Lstat(path); err == nil {
-		head := make([]byte, len("PK\x03\x04"))
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		_, err = io.ReadFull(f, head)
-		_ = f.Close()
-		if !old.Mode().IsRegular() || err != nil || !bytes.Equal(head, []byte("PK\x03\x04")) || !strings.HasSuffix(path, ".zip") {
-			return usage("choose another file with --out", "%q is there already and is no credential", path)
-		}
+// how the files begin that may be written over by newer ones of their kind
+const (
+	zipHead      = "PK\x03\x04"
+	envelopeHead = `{"payload`
+)
+
+// replaceable tells before any work whether a credential may be written to a path. An empty one stands for a name that is not known yet.
+func replaceable(path string) error {
+	if path == "" {
+		return nil
+	}
+	if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
+		return usage("make the folder first, or choose another file with --out", "%q is no folder", filepath.Dir(path))
+	}
+	return begins(path, zipHead)
+}
+
+// begins wants that a path is free, or a file that begins like those that are written there.
+func begins(path, head string) error {
+	st, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	other := usage("choose another file with --out", "%q is there already and is something else", path)
+	if err != nil || !st.Mode().IsRegular() {
+		return other
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	got := make([]byte, len(head))
+	if _, err := io.ReadFull(f, got); err != nil || string(got) != head {
+		return other
+	}
+	return nil
+}
+
+// replaceWith writes a file, over an older one that begins alike but over nothing else, whole or not at all.
+func replaceWith(path string, data []byte, head string, mode fs.FileMode) (err error) {
+	if err := begins(path, head); err != nil {
+		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".probat-")
 	if err != nil {
-		return fmt.Errorf("writing the credential: %w", err)
+		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -217,13 +265,19 @@ func replaceCredential(path string, data []byte) (err error) {
 		}
 	}()
 	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("writing the credential: %w", err)
+	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	return os.Rename(tmp.Name(), path)
 }
 
 func (p *program) refresh(ctx context.Context, arg string, f *sealFlags) error {
+	if err := p.ready(ctx, f.labFlags); err != nil {
+		return err
+	}
+	if err := replaceable(f.out); err != nil {
+		return err
+	}
 	id, opened, err := p.identify(ctx, arg, f.isolation)
 	if err != nil {
 		return err
@@ -238,69 +292,4 @@ func (p *program) refresh(ctx context.Context, arg string, f *sealFlags) error {
 		}
 		return p.writeCredential(l, s, f.out)
 	})
-}
-
-// evaluateAndSeal evaluates a product in a child without keys, and seals the dossier that it made.
-func (p *program) evaluateAndSeal(ctx context.Context, e evaluation, out string, o *evaluateOptions) error {
-	if err := o.seal.check(); err != nil {
-		return err
-	}
-	if err := dossier.Replaceable(out); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".probat-")
-	if err != nil {
-		return fmt.Errorf("making a folder for the dossier: %w", err)
-	}
-	defer os.RemoveAll(work)
-	if work, err = filepath.Abs(work); err != nil {
-		return err
-	}
-	if err := os.Mkdir(filepath.Join(work, "tmp"), 0o700); err != nil {
-		return err
-	}
-	made := filepath.Join(work, "dossier")
-	e.Out, e.Temp, e.Quiet = made, filepath.Join(work, "tmp"), p.quiet
-	var text bytes.Buffer
-	box := sandbox.Options{
-		Read: e.reads(), Write: []string{work}, MemoryLimit: 2 << 30, OutLimit: 16 << 20, Owners: true,
-		Progress: plainWriter{p.err}, Require: o.seal.level(),
-	}
-	if err := inChild(ctx, taskEvaluate, e, &text, box); err != nil {
-		return err
-	}
-	plan, err := examineDossier(ctx, made, o.seal.isolation)
-	if err != nil {
-		return err
-	}
-	if err := dossier.Move(made, out); err != nil {
-		return err
-	}
-	if !p.quiet {
-		if _, err := (plainWriter{p.out}).Write(text.Bytes()); err != nil {
-			return err
-		}
-		p.say("\ndossier %s  sha256 %s\nreport  %s", out, plan.Dossier, filepath.Join(out, report.HTMLName))
-	}
-	if err := p.sealPlan(ctx, out, plan, &o.seal, statement.ObservedHere); err != nil {
-		return err
-	}
-	return failOnPlan(o.failOn, plan)
-}
-
-// reads lists what the child that evaluates must be able to read.
-func (e *evaluation) reads() []string {
-	list := []string{e.Product}
-	if ext := strings.ToLower(filepath.Ext(e.Product)); ext == ".yaml" || ext == ".yml" {
-		list = []string{filepath.Dir(e.Product)}
-	}
-	if e.Declaration != "" {
-		list = append(list, filepath.Dir(e.Declaration))
-	}
-	for _, s := range append(slices.Clone(e.Schemes), e.References...) {
-		if isPath(s) || slices.Contains(e.References, s) {
-			list = append(list, s)
-		}
-	}
-	return list
 }

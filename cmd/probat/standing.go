@@ -27,11 +27,11 @@ func (f *standingFlags) add(c *cobra.Command) {
 
 // changeStanding finds the credential and does something with it in the lab.
 func (p *program) changeStanding(ctx context.Context, arg string, f *standingFlags, fn func(*lab.Lab, statement.ID) error) error {
-	if err := f.check(); err != nil {
-		return err
-	}
 	if f.reason == "" {
 		return usage("--reason 'the signing key of the image was published'", "no reason is given")
+	}
+	if err := p.ready(ctx, f.labFlags); err != nil {
+		return err
 	}
 	id, _, err := p.identify(ctx, arg, f.isolation)
 	if err != nil {
@@ -40,7 +40,7 @@ func (p *program) changeStanding(ctx context.Context, arg string, f *standingFla
 	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
 		err := fn(l, id)
 		if errors.Is(err, seal.ErrState) {
-			return &exitError{exitUsage, err, "probat ledger show --lab " + quoteArg(f.dir) + " --case shows what happened"}
+			return &exitError{exitUsage, err, "probat ledger show --lab " + quoteArg(f.dir) + " " + id.String() + " names its case; --case CASE shows what happened"}
 		}
 		return err
 	})
@@ -71,7 +71,7 @@ Exit codes: 0 done; 2 wrong usage, or the credential is suspended or revoked alr
 					return err
 				}
 				p.say("credential %s is suspended", id)
-				p.say("next: probat seal --refresh CREDENTIAL writes its file with the new status")
+				p.say("next: %s seal --refresh %s --lab %s writes its file with the new status", self(), quoteArg(args[0]), quoteArg(f.dir))
 				return nil
 			})
 		},
@@ -98,7 +98,10 @@ Exit codes: 0 done; 2 wrong usage, or the credential is revoked already; 3 CREDE
 				if err != nil {
 					return err
 				}
-				p.say("notice %s: the vendor may answer until %s", notice, by.Format(time.RFC3339))
+				p.say("notice %s", notice)
+				p.say("  the vendor may answer until %s", by.Format(time.RFC3339))
+				p.say("next: %s revoke %s --lab %s --reason … --notice %s --vendor NAME --agrees TEXT", self(), quoteArg(args[0]), quoteArg(f.dir), notice)
+				p.say("      or --disputes TEXT; or without an answer when that time is over")
 				return nil
 			})
 		},
@@ -123,14 +126,14 @@ Exit codes: 0 revoked; 2 wrong usage, no notice that allows it, or revoked alrea
 		Args: exact("CREDENTIAL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.changeStanding(c.Context(), args[0], &f, func(l *lab.Lab, id statement.ID) error {
-				if err := p.answered(c.Context(), l, notice, vendor, agrees, disputes); err != nil {
+				if err := p.answered(c.Context(), l, id, notice, vendor, agrees, disputes); err != nil {
 					return err
 				}
 				if err := seal.Revoke(c.Context(), l, id, f.reason); err != nil {
 					return err
 				}
 				p.say("credential %s is revoked", id)
-				p.say("next: probat seal --refresh CREDENTIAL writes its file with the new status")
+				p.say("next: %s seal --refresh %s --lab %s writes its file with the new status", self(), quoteArg(args[0]), quoteArg(f.dir))
 				return nil
 			})
 		},
@@ -144,8 +147,8 @@ Exit codes: 0 revoked; 2 wrong usage, no notice that allows it, or revoked alrea
 }
 
 // answered records the vendor's answer, if the flags give one.
-func (p *program) answered(ctx context.Context, l *lab.Lab, notice, vendor, agrees, disputes string) error {
-	if agrees == "" && disputes == "" {
+func (p *program) answered(ctx context.Context, l *lab.Lab, about statement.ID, notice, vendor, agrees, disputes string) error {
+	if agrees == "" && disputes == "" && notice == "" && vendor == "" {
 		return nil
 	}
 	position, text := "agrees", agrees
@@ -156,6 +159,6 @@ func (p *program) answered(ctx context.Context, l *lab.Lab, notice, vendor, agre
 	if err != nil || vendor == "" || (agrees != "" && disputes != "") {
 		return usage("--notice ID --vendor NAME, and --agrees TEXT or --disputes TEXT", "the vendor's answer is not complete")
 	}
-	_, err = seal.Answered(ctx, l, id, vendor, position, text)
+	_, err = seal.Answered(ctx, l, about, id, vendor, position, text)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/probat-lab/probat/credential"
+	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger/proof"
 	"github.com/probat-lab/probat/ledger/witness"
 )
@@ -50,11 +51,11 @@ the log that the lab's trust file names. Give the line that it prints to the lab
 Exit codes: 0 made; 2 wrong usage, or DIR is there already`,
 		Example: `  probat witness init witness --name witness.operator.example --trust lab.trust`,
 		Args:    exact("DIR"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if name == "" || trust == "" {
 				return usage("--name witness.operator.example --trust lab.trust", "a witness needs a name, and the trust file of the lab that it watches")
 			}
-			return p.witnessInit(args[0], name, trust, postQuantum)
+			return p.witnessInit(c.Context(), args[0], name, trust, postQuantum)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "of its key: a host name, with a path where you run several")
@@ -63,7 +64,7 @@ Exit codes: 0 made; 2 wrong usage, or DIR is there already`,
 	return c
 }
 
-func (p *program) witnessInit(dir, name, trust string, postQuantum bool) (err error) {
+func (p *program) witnessInit(ctx context.Context, dir, name, trust string, postQuantum bool) (err error) {
 	data, pinned, err := readTrust(trust)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (p *program) witnessInit(dir, name, trust string, postQuantum bool) (err er
 	if err != nil {
 		return usage("a name is a host name, without spaces and plus signs", "%w", err)
 	}
-	passphrase, err := p.newPassphrase()
+	passphrase, err := p.newPassphrase(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,19 +133,10 @@ func sealWith(passphrase string, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encrypt(data, to)
-}
-
-func encrypt(data []byte, to age.Recipient) ([]byte, error) {
-	var b bytes.Buffer
-	w, err := age.Encrypt(&b, to)
-	if err != nil {
-		return nil, err
+	if workFactor > 0 {
+		to.SetWorkFactor(workFactor)
 	}
-	if _, err := w.Write(data); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), w.Close()
+	return lab.Encrypt(data, to)
 }
 
 type witnessRun struct {
@@ -183,7 +175,7 @@ func (p *program) witnessRun(ctx context.Context, dir string, o witnessRun) (err
 	if o.listen == "" && o.pull == "" || (o.once && o.pull == "") {
 		return usage("--listen ADDRESS, --pull URL, or both", "there is nothing to do")
 	}
-	w, origin, done, err := p.openWitness(dir)
+	w, origin, done, err := p.openWitness(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -224,7 +216,7 @@ func (p *program) pullOnce(ctx context.Context, w *witness.Witness, c witness.Pu
 }
 
 // openWitness opens the witness in a folder; done closes it.
-func (p *program) openWitness(dir string) (w *witness.Witness, origin string, done func() error, err error) {
+func (p *program) openWitness(ctx context.Context, dir string) (w *witness.Witness, origin string, done func() error, err error) {
 	_, trust, err := readTrust(filepath.Join(dir, witnessTrustName))
 	if err != nil {
 		return nil, "", nil, err
@@ -233,7 +225,7 @@ func (p *program) openWitness(dir string) (w *witness.Witness, origin string, do
 	if err != nil {
 		return nil, "", nil, usage("make one: probat witness init DIR", "%q is no witness: %w", dir, pathless(err))
 	}
-	passphrase, err := p.passphrase()
+	passphrase, err := p.passphrase(ctx)
 	if err != nil {
 		return nil, "", nil, err
 	}

@@ -2,10 +2,12 @@ package crosscheck
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"strings"
@@ -15,7 +17,6 @@ import (
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/credential/credentialtest"
 	"github.com/probat-lab/probat/ledger/proof"
-	"github.com/probat-lab/probat/statement"
 )
 
 // fixture is a credential of a lab in memory whose keys a test can steal.
@@ -26,11 +27,13 @@ type fixture struct {
 	zip                []byte
 	files              map[string][]byte
 	credential, status *bundle
+	others             map[string][]byte // further files that were replaced
+	pinned             map[string][]byte // the files as they were, of which the customer has those in trust/
 }
 
 func newFixture(t testing.TB, witnesses int) *fixture {
 	t.Helper()
-	f := &fixture{t: t, lab: credentialtest.New(t, "log.lab.example", witnesses)}
+	f := &fixture{t: t, lab: credentialtest.New(t, "log.lab.example", witnesses), others: map[string][]byte{}}
 	f.parts = f.lab.NewCredential()
 	f.take(f.parts.Seal())
 	return f
@@ -119,10 +122,8 @@ func flipSignature(t testing.TB, note, name string) string {
 	return before + prefix + base64.StdEncoding.EncodeToString(sig) + "\n" + after
 }
 
-// Why a tool accepts what we refuse.
+// Why a tool accepts what we refuse. Where there is no reason it refuses as well.
 const (
-	refuses = "" // it does not
-
 	onlySignature = "the commands look at the signature of the statement only"
 	onlyProof     = "it is given a leaf and its proof, not the statement"
 	ownRoot       = "it takes root and size from the checkpoint, and does not read what is said of them beside"
@@ -134,6 +135,7 @@ const (
 	anyType       = "it checks that the type is the one that was signed, and knows none that must be"
 	lastSignature = "the commands take the last signature"
 	unread        = "it skips members that it does not know"
+	noTime        = "it does not read until when the statement says that it is valid"
 	noStatus      = "it knows no status list"
 	twinTrue      = "both signatures are right, and the commands have nothing to compare with"
 )
@@ -144,5 +146,54 @@ type tampering struct {
 	bend func(f *fixture)
 
 	ours                                 credential.Word
-	sigstore, openssl, torchwood, cosign string // refuses, or why not
+	sigstore, openssl, torchwood, cosign string // "", or why it accepts
+}
+
+// otherOrigin has the log's key sign a checkpoint of a log that does not exist.
+func (f *fixture) otherOrigin() {
+	f.t.Helper()
+	f.resign(func(body string) string { return strings.Replace(body, f.lab.Origin, "log.other.example", 1) })
+}
+
+// extension has the log's key sign a checkpoint of four lines.
+func (f *fixture) extension() {
+	f.t.Helper()
+	f.resign(func(body string) string { return body + "one line more\n" })
+}
+
+// resign has the log's key and the witnesses sign another checkpoint than they would.
+func (f *fixture) resign(bend func(body string) string) {
+	f.t.Helper()
+	body, _, _ := strings.Cut(f.credential.entry().Inclusion.Checkpoint.Envelope, "\n\n")
+	body = bend(body + "\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s", body, signatureLine(f.lab.Origin, f.lab.LogKey().Hash(), ed25519.Sign(f.lab.Log, []byte(body))))
+	for _, w := range f.lab.Quorum() {
+		b.WriteString(cosign(f.t, w, body, credentialtest.Noon.Add(3*time.Second)))
+	}
+	f.checkpoint(func(string) string { return b.String() })
+}
+
+func signatureLine(name string, hash uint32, sig []byte) string {
+	return "— " + name + " " + base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, hash), sig...)) + "\n"
+}
+
+// cosign cosigns any text with the key of one of our witnesses (Ed25519; C2SP tlog-cosignature), which package proof would refuse.
+func cosign(t testing.TB, w *proof.Cosigner, body string, at time.Time) string {
+	t.Helper()
+	// The secret ends in the base64 of a byte for the type, and the seed.
+	secret := w.Secret()
+	key, err := base64.StdEncoding.DecodeString(secret[len(secret)-44:])
+	ok(t, err)
+	sig := ed25519.Sign(ed25519.NewKeyFromSeed(key[1:]), fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at.Unix(), body))
+	return signatureLine(w.Key().Name(), w.Key().Hash(), append(binary.BigEndian.AppendUint64(nil, uint64(at.Unix())), sig...))
+}
+
+// strip keeps so many cosignatures of the quorum's.
+func (f *fixture) strip(n int) {
+	f.t.Helper()
+	f.checkpoint(func(note string) string {
+		text, lines, _ := strings.Cut(note, "\n\n")
+		return text + "\n\n" + strings.Join(strings.SplitAfter(lines, "\n")[:1+n], "")
+	})
 }

@@ -206,7 +206,7 @@ func (c *Client) CosignFrom(ctx context.Context, old int64, prove func(ctx conte
 }
 
 // Latest returns what the witness has cosigned last of the log, with a verified line of a known key under it. The lines are not reduced to those.
-// The log's own signature is not verified. It is nil if the witness has never cosigned that log.
+// The log's own signature is not verified. The error is [ErrUnknownCheckpoint] if the witness has never cosigned that log.
 func (c *Client) Latest(ctx context.Context) (*proof.SignedCheckpoint, error) {
 	s, err := c.latest(ctx)
 	if err != nil {
@@ -223,7 +223,7 @@ func (c *Client) latest(ctx context.Context) (*proof.SignedCheckpoint, error) {
 	switch a.status {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return nil, nil
+		return nil, fmt.Errorf("it has cosigned nothing of it: %w", ErrUnknownCheckpoint)
 	default:
 		return nil, a.refused()
 	}

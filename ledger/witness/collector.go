@@ -13,7 +13,7 @@ import (
 	"github.com/probat-lab/probat/ledger/proof"
 )
 
-// ErrUnknownCheckpoint is what a collector's callback returns for a checkpoint that the log does not have, or no longer keeps.
+// ErrUnknownCheckpoint is what a collector's callback returns for a checkpoint that the log does not have, or no longer keeps; and what [Client.Latest] returns if there is none.
 var ErrUnknownCheckpoint = errors.New("unknown checkpoint")
 
 // CollectorConfig says what a log's collector takes.

@@ -433,38 +433,28 @@ func TestPullStale(t *testing.T) {
 	}
 }
 
-// Push and pull at once.
+// While a pull reads tiles the log pushes: the pull sees it and compares with what was cosigned meanwhile.
 func TestPullAndPush(t *testing.T) {
 	l := newLog(t, origin, "", 400, 400)
 	b := newBench(t, l.public())
 	dir := t.TempDir()
 	l.write(t, dir, 399)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for size := int64(1); size < 399; size++ {
-			if rec := b.add(l.request(t, size-1, size)); rec.Code != 200 {
-				if rec.Code != 409 {
-					t.Errorf("status %d: %s", rec.Code, rec.Body)
-				}
-				return
+	files, pushed := http.FileServer(http.Dir(dir)), int64(1)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/tile/") && pushed < 100 {
+			if rec := b.add(l.request(t, pushed, 100)); rec.Code != 200 {
+				t.Errorf("status %d: %s", rec.Code, rec.Body)
 			}
+			pushed = 100
 		}
-	}()
-	for {
-		p, err := b.Pull(t.Context(), PullConfig{Origin: origin, Source: dir})
-		if err == nil {
-			if p.Checkpoint.Size != 399 {
-				t.Errorf("pulled %d leaves", p.Checkpoint.Size)
-			}
-			break
-		}
-		var no *refusal
-		if !errors.As(err, &no) || no.status != 409 { // the push was quicker each time
-			t.Fatal(err)
-		}
+		files.ServeHTTP(rw, r)
+	}))
+	defer srv.Close()
+	b.cosigned(t, b.add(l.request(t, 0, 1)), l.at(t, 1).Checkpoint)
+	p, err := b.Pull(t.Context(), PullConfig{Origin: origin, Source: srv.URL})
+	if err != nil || p.Checkpoint.Size != 399 || pushed != 100 {
+		t.Errorf("pulled %+v, error %v, pushed %d", p, err, pushed)
 	}
-	<-done
 	if n := len(b.evidence(t, conflictExt)) + len(b.evidence(t, equivocationExt)); n != 0 {
 		t.Errorf("%d files of evidence", n)
 	}

@@ -53,6 +53,7 @@ func TestStatusCodes(t *testing.T) {
 		{"nothing", nil, 400, ""},
 		{"no empty line", []byte("old 5\n"), 400, ""},
 		{"no old line", text("old 5\n", ""), 400, ""},
+		{"without the word", text("old 5", "5"), 400, ""},
 		{"other word", text("old 5", "Old 5"), 400, ""},
 		{"plus", text("old 5", "old +5"), 400, ""},
 		{"leading zero", text("old 5", "old 05"), 400, ""},
@@ -186,6 +187,18 @@ func TestSplitView(t *testing.T) {
 		}
 		if c.A.Body() != l.at(t, 9).Body() || c.B.Body() != fork.at(t, 12).Body() || len(c.Hashes) == 0 {
 			t.Errorf("kept: %+v", c)
+		}
+	})
+	t.Run("what a conflict file must look like", func(t *testing.T) {
+		good := string((&Conflict{A: l.at(t, 9), B: l.at(t, 12), Hashes: l.prove(t, 9, 12)}).Bytes())
+		for _, change := range [][2]string{{"hash ", ""}, {"note ", ""}, {"note ", "note 0"}, {conflictHeader, ""}, {"=\n", "\n"}, {"\n12\n", "\n012\n"}} {
+			bad := strings.Replace(good, change[0], change[1], 1)
+			if c, err := ParseConflict([]byte(bad)); err == nil || c != nil || bad == good {
+				t.Errorf("%q: no error", change)
+			}
+		}
+		if c, err := ParseConflict([]byte(good)); err != nil || c.A.Size != 9 {
+			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("a broken proof is nobody's fork", func(t *testing.T) {

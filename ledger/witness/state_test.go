@@ -199,6 +199,36 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
+// Whoever reads the file at any moment, or finds it after a crash, reads one head as a whole.
+func TestReplacedAsAWhole(t *testing.T) {
+	l := newLog(t, origin, "", 300, 300)
+	b := newBench(t, l.public())
+	b.state.volatile = true
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for size := int64(1); size <= 300; size++ {
+			if rec := b.add(l.request(t, size-1, size)); rec.Code != 200 {
+				t.Errorf("status %d", rec.Code)
+			}
+		}
+	}()
+	for {
+		data, err := os.ReadFile(filepath.Join(b.dir, headFile(origin)))
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err := decodeHead(data); err != nil {
+			t.Errorf("%d bytes: %v", len(data), err)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
 func TestLock(t *testing.T) {
 	l := newLog(t, origin, "", 9, 9)
 	b := newBench(t, l.public())

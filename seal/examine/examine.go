@@ -15,6 +15,7 @@ import (
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
+	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/statement"
 )
 
@@ -31,6 +32,11 @@ func Dossier(ctx context.Context, dir string, beside []string) (*Plan, error) {
 	if c.Manifest.Interrupted {
 		return nil, ErrInterrupted
 	}
+	for _, s := range c.Schemes() {
+		if shipped, ok := schemes.Source(s.ID); ok && digest(shipped) != s.Digest {
+			return nil, fmt.Errorf("the scheme %s %s of the dossier: %w: it has the digest %.12s, ours %.12s", s.ID, s.Edition, ErrDeparts, s.Digest, digest(shipped))
+		}
+	}
 	return plan(c)
 }
 
@@ -44,7 +50,7 @@ func plan(c *dossier.Contents) (*Plan, error) {
 		if a.Digest == "" {
 			return nil, fmt.Errorf("artifact %q: %w", a.ID, ErrUnread)
 		}
-		p.Artifacts = append(p.Artifacts, Artifact{a.Digest, fact.Escape(a.ID), a.Type})
+		p.Artifacts = append(p.Artifacts, Artifact{a.Digest, fact.Escape(a.ID), a.Size, a.Type})
 	}
 	if d := c.Declaration; d != nil {
 		data, err := d.Canonical()

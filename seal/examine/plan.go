@@ -26,6 +26,7 @@ type Plan struct {
 type Artifact struct {
 	Digest string `json:"digest"` // SHA-256
 	ID     string `json:"id"`
+	Size   int64  `json:"size"` // bytes; 0 for a directory
 	Type   string `json:"type"` // file or dir
 }
 
@@ -107,13 +108,17 @@ func Parse(data []byte) (*Plan, error) {
 var (
 	ErrNothing     = errors.New("the dossier has neither an artifact nor a declaration: there is nothing that a credential could be about")
 	ErrInterrupted = errors.New("the dossier was interrupted by an emergency stop: another run would come to other facts")
+	ErrDeparts     = errors.New("it bears the name of a scheme that comes with this program, and is another: give it an id of its own, or judge the dossier anew")
 	ErrUnread      = errors.New("not all bytes of an artifact were read, so it has no digest that a credential could bind")
 )
+
+// DeclarationSubject is the name of the subject that stands for the declaration of a release without artifacts.
+const DeclarationSubject = "declaration"
 
 // Subjects are what statements about the dossier are about: the artifacts, or the declaration of a release that has none.
 func (p *Plan) Subjects() []statement.Subject {
 	if len(p.Artifacts) == 0 {
-		return []statement.Subject{{Name: "declaration", Digest: statement.Digest{SHA256: p.Declaration}}}
+		return []statement.Subject{{Name: DeclarationSubject, Digest: statement.Digest{SHA256: p.Declaration}}}
 	}
 	var list []statement.Subject
 	for _, a := range p.Artifacts {
