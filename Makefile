@@ -51,7 +51,7 @@ verifier:
 
 # Half an hour: 500 kills at random points, logs of a million acts.
 soak:
-	PROBAT_SOAK=1 $(GO) test -timeout 60m ./ledger/...
+	PROBAT_SOAK=500 $(GO) test -timeout 60m ./ledger/...
 
 # Whole products: speed and memory, as doc/performance.md describes.
 bench: build

@@ -28,20 +28,20 @@ func (v *verifier) history() {
 		}
 		return 0
 	})
-	compared, missing := 0, 0
+	compared, missing := 0, false
 	for i := 1; i < len(v.heads); i++ {
 		switch same, known := v.consistent(v.heads[i-1], v.heads[i]); {
 		case !known:
-			missing++
+			missing = true
 		case same:
 			compared++
 		}
 	}
-	if missing > 0 {
-		v.notChecked("that %d pairs of checkpoints are of one history: their sizes differ, and a copy of the log's tiles is needed to compare them", missing)
+	if missing {
+		v.notChecked("that all checkpoints are of one history: some differ in size, and a copy of the log's tiles is needed to compare them")
 	}
-	if compared > 0 && v.r.Equivocation == nil {
-		v.checked("%d pairs of checkpoints are of one history", compared)
+	if compared > 0 && !missing && v.r.Equivocation == nil {
+		v.checked("%d checkpoints are of one history", compared+1)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestOneHistory(t *testing.T) {
 		t.Errorf("not checked: %q", r.NotChecked)
 	}
 	in.Tiles = l
-	if r = want(t, zip, in, credential.Valid); len(r.NotChecked) > 0 || !strings.Contains(strings.Join(r.Checked, "\n"), "pairs of checkpoints are of one history") {
+	if r = want(t, zip, in, credential.Valid); len(r.NotChecked) > 0 || !strings.Contains(strings.Join(r.Checked, "\n"), "5 checkpoints are of one history") {
 		t.Errorf("checked %q, not checked %q", r.Checked, r.NotChecked)
 	}
 	in.Tiles = broken{}

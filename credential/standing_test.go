@@ -173,6 +173,29 @@ func TestStatusOfUnknownKey(t *testing.T) {
 	l.Issuing = right
 }
 
+// TestNoStatement: what is signed, logged and cosigned rightly, and is not a statement at all.
+func TestNoStatement(t *testing.T) {
+	l, c, zip := sealed(t)
+	e, err := statement.Sign(l.Issuing, []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := credentialtest.Public(t, l.Issuing)
+	index := l.Append(credential.LeafOf(e, signer))
+	c.Refresh(2, noon.Add(time.Hour), nil)
+	shared := c.Parts.Credential.Proof.Checkpoint
+	junk := credential.Logged{Envelope: e, Signer: signer, Proof: l.Prove(index, shared)}
+	in := input(l)
+	in.Status = [][]byte{credential.NewBundle(e, signer, l.LogKey(), junk.Proof).Bytes()}
+	because(t, zip, in, credential.Invalid, "the status list")
+	bent := *c
+	bent.Parts.Status = junk
+	because(t, bent.Zip(), input(l), credential.Invalid, "status.sigstore.json")
+	bent = *c
+	bent.Parts.Credential, bent.Parts.First = junk, junk.Proof
+	because(t, bent.Zip(), input(l), credential.Invalid, "credential.sigstore.json")
+}
+
 // TestFreshness: the age of the newest list, not of the stapled one, is what counts.
 func TestFreshness(t *testing.T) {
 	l, _, zip := sealed(t)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,8 @@ func testSameKeyOnce(t *testing.T, server string) {
 	const writers = 40
 	entries := make([]Entry, writers)
 	var g sync.WaitGroup
+	// They wait together behind an act that takes long to sign, so that one batch takes them all.
+	release := l.holdUp(&g)
 	for i := range writers {
 		g.Go(func() {
 			var err error
@@ -75,9 +78,11 @@ func testSameKeyOnce(t *testing.T, server string) {
 			}
 		})
 	}
+	l.queued(writers)
+	release()
 	g.Wait()
 	for _, e := range entries {
-		if e.Index != 0 || e.ID != entries[0].ID {
+		if e.Index != 1 || e.ID != entries[0].ID {
 			t.Fatalf("index %d", e.Index)
 		}
 	}
@@ -88,8 +93,8 @@ func testSameKeyOnce(t *testing.T, server string) {
 	if err != nil || e.ID != entries[0].ID || e.Envelope == nil {
 		t.Fatalf("after opening again: index %d, %v", e.Index, err)
 	}
-	if s := l.Status(); s.Size != 1 {
-		t.Fatalf("%d acts, want 1", s.Size)
+	if s := l.Status(); s.Size != 2 {
+		t.Fatalf("%d acts, want 2", s.Size)
 	}
 	if e, err := l.ByKey(ctx, "the key"); err != nil || e.ID != entries[0].ID {
 		t.Errorf("by key: %v", err)
@@ -108,6 +113,41 @@ func testSameKeyOnce(t *testing.T, server string) {
 	first.Content = []byte("two")
 	if _, err := l.Append(ctx, first); !errors.Is(err, ErrKeyReused) {
 		t.Errorf("the key with another content: %v", err)
+	}
+}
+
+// holdUp appends an act whose signing waits until release is called.
+func (l *lab) holdUp(g *sync.WaitGroup) (release func()) {
+	started, hold := make(chan struct{}), make(chan struct{})
+	act := l.act("")
+	sign := act.Sign
+	act.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
+		close(started)
+		<-hold
+		return sign(p)
+	}
+	g.Go(func() {
+		if _, err := l.Append(context.Background(), act); err != nil {
+			l.t.Errorf("the act that was held up: %v", err)
+		}
+	})
+	<-started
+	return func() { close(hold) }
+}
+
+// queued waits until so many acts wait for the sequencer.
+func (l *lab) queued(n int) {
+	l.t.Helper()
+	for ctx := soon(l.t); ; runtime.Gosched() {
+		l.queueMu.Lock()
+		have := len(l.queue)
+		l.queueMu.Unlock()
+		if have >= n {
+			return
+		}
+		if ctx.Err() != nil {
+			l.t.Fatalf("%d of %d acts are waiting", have, n)
+		}
 	}
 }
 
@@ -275,13 +315,9 @@ func TestBrokenTransaction(t *testing.T) { databases(t, testBrokenTransaction) }
 func testBrokenTransaction(t *testing.T, server string) {
 	l := newLabAt(t, server)
 	ctx := t.Context()
-	hold := make(chan struct{})
-	blocker := l.act("")
-	sign := blocker.Sign
-	blocker.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) { <-hold; return sign(p) }
 	var g sync.WaitGroup
+	release := l.holdUp(&g)
 	results := make([]error, 8)
-	g.Go(func() { _, results[0] = l.Append(ctx, blocker) })
 	for i := 1; i < len(results); i++ {
 		act := l.act("")
 		act.Rows = func(context.Context, *sql.Tx, Entry) error { return nil }
@@ -295,7 +331,8 @@ func testBrokenTransaction(t *testing.T, server string) {
 		}
 		g.Go(func() { _, results[i] = l.Append(ctx, act) })
 	}
-	close(hold)
+	l.queued(len(results) - 1)
+	release()
 	g.Wait()
 	for i, err := range results {
 		if (err != nil) != (i == 4) {
@@ -314,39 +351,31 @@ func testBrokenTransaction(t *testing.T, server string) {
 // TestGone holds that who gives up waiting is not kept, and that Close refuses who still waits.
 func TestGone(t *testing.T) {
 	l := newLab(t)
-	started, hold := make(chan struct{}), make(chan struct{})
-	act := l.act("")
-	sign := act.Sign
-	act.Sign = func(p Place) (*statement.Envelope, *statement.Key, error) {
-		close(started)
-		<-hold
-		return sign(p)
-	}
 	var g sync.WaitGroup
-	g.Go(func() {
-		if _, err := l.Append(t.Context(), act); err != nil {
-			t.Errorf("what was begun: %v", err)
-		}
-	})
-	<-started
+	release := l.holdUp(&g)
 	ctx, cancel := context.WithCancel(t.Context())
+	gone := l.act("")
+	gone.Key = "gone"
 	g.Go(func() {
-		if _, err := l.Append(ctx, l.act("")); !errors.Is(err, context.Canceled) {
+		if _, err := l.Append(ctx, gone); !errors.Is(err, context.Canceled) {
 			t.Errorf("who gave up: %v", err)
 		}
 	})
+	l.queued(1)
 	cancel()
 	waiting := make(chan error)
-	go func() { _, err := l.Append(t.Context(), l.act("")); waiting <- err }()
+	go func() { waiting <- second(l.Append(t.Context(), l.act(""))) }()
+	l.queued(2)
 	closed := make(chan error)
 	go func() { closed <- l.Ledger.Close() }()
 	for l.stoppedFor() == nil {
+		runtime.Gosched()
 	}
-	close(hold)
+	release()
 	if err := <-closed; err != nil {
 		t.Fatal(err)
 	}
-	if err := <-waiting; err != nil && !errors.Is(err, ErrClosed) {
+	if err := <-waiting; !errors.Is(err, ErrClosed) {
 		t.Errorf("who waited: %v", err)
 	}
 	g.Wait()
@@ -356,6 +385,24 @@ func TestGone(t *testing.T) {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
+	}
+	if s := l.Status(); s.Size != 1 {
+		t.Errorf("%d acts, want the one that was held up", s.Size)
+	}
+	// One that gave up is not appended by a ledger that goes on either.
+	if err := l.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	release = l.holdUp(&g)
+	ctx, cancel = context.WithCancel(t.Context())
+	g.Go(func() { _, _ = l.Append(ctx, gone) })
+	l.queued(1)
+	cancel()
+	release()
+	g.Wait()
+	l.add(1)
+	if _, err := l.ByKey(t.Context(), "gone"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("what was given up: %v", err)
 	}
 }
 

@@ -282,7 +282,9 @@ func TestAuditFindsFlips(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r := c.audit(AuditOptions{Signatures: true})
+			// What the statement says otherwise than the database, and the database's own index, only the whole audit can see.
+			deep := map[string]bool{"type": true, "case": true, "index of database": true}[name]
+			r := c.audit(AuditOptions{Signatures: deep})
 			found := false
 			for _, f := range r.Findings {
 				found = found || f.Object == test.want
@@ -292,9 +294,6 @@ func TestAuditFindsFlips(t *testing.T) {
 			}
 			if len(r.Findings) > 8 && name != "public key" {
 				t.Errorf("%d findings for one damage:\n%s", len(r.Findings), r)
-			}
-			if quick := c.audit(AuditOptions{MaxFindings: 1}); quick.Total > 1 && len(quick.Findings) != 1 {
-				t.Errorf("the list is not bounded: %d", len(quick.Findings))
 			}
 		})
 	}
@@ -453,6 +452,9 @@ func TestInsertedAct(t *testing.T) {
 		last = l.must(id, submission)
 	}
 	l.grow(0)
+	if r := l.audit(AuditOptions{Keys: func([]byte) (statement.Purpose, bool) { return "", false }, MaxFindings: 2}); r.Total != 3 || len(r.Findings) != 2 {
+		t.Errorf("%d findings of which %d are listed, want 3 and 2", r.Total, len(r.Findings))
+	}
 	// Two acts of the case change places, with all that the database says of them.
 	l.exec("UPDATE ledger_entries SET number = 1000 WHERE number = 0")
 	l.exec("UPDATE ledger_entries SET number = 0 WHERE number = 1")

@@ -159,10 +159,12 @@ func (l *lab) lines() int {
 }
 
 // TestQuorum: two of three suffice, the dead one holds nobody up, acts know the witnessed head, and the late one still lands.
-func TestQuorum(t *testing.T) {
+func TestQuorum(t *testing.T) { databases(t, testQuorum) }
+
+func testQuorum(t *testing.T, server string) {
 	a, b, c := newFakeWitness(t, "a.example/w"), newFakeWitness(t, "b.example/w"), newFakeWitness(t, "c.example/w")
 	c.down = errors.New("down")
-	l := newLab(t, witnessed(t, 2, a, b, c))
+	l := newLabAt(t, server, witnessed(t, 2, a, b, c))
 	ctx := soon(t)
 	first, err := l.Append(ctx, l.act(""))
 	if err != nil {
@@ -485,6 +487,22 @@ func TestKeptCheckpoints(t *testing.T) {
 		if _, err := l.CheckpointAt(t.Context(), size); (err == nil) != want {
 			t.Errorf("checkpoint of %d: %v", size, err)
 		}
+	}
+	l.sound()
+}
+
+// TestCadence publishes on its own, and what does not fit into memory is read twice.
+func TestCadence(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Cadence, c.keep = 5*time.Millisecond, 10 })
+	for _, n := range []int{3, 30, 250} {
+		l.add(n)
+		want := l.Status().Size
+		if c, final, err := l.Wait(soon(t), want-1); err != nil || !final || c.Size != want {
+			t.Fatalf("%v, %v, %v", c, final, err)
+		}
+	}
+	if s := l.Status(); s.Publisher != nil || s.Published != 283 {
+		t.Errorf("status: %+v", s)
 	}
 	l.sound()
 }

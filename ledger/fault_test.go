@@ -198,7 +198,7 @@ func TestFaults(t *testing.T) {
 		lab    *lab
 		rounds []int
 		size   int
-	}{"new": {nothing, []int{2}, 0}, "full tile": {almostFull(t), []int{1, 5, 1}, 253}} {
+	}{"new": {nothing, []int{2}, 0}, "full tile": {almostFull(t), []int{5, 1}, 253}} {
 		t.Run(name, func(t *testing.T) {
 			count := &faults{}
 			start.lab.withFault(t, count, start.rounds, start.size)

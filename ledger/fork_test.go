@@ -344,6 +344,37 @@ func TestTilesLost(t *testing.T) {
 	}
 }
 
+// TestTileDamaged opens a ledger whose last tile has changed: the frontier then comes from the database.
+func TestTileDamaged(t *testing.T) {
+	l := newLab(t)
+	l.grow(5)
+	l.shut()
+	l.flipFile("tile/0/000.p/5", 40)
+	l.restart()
+	l.grow(1)
+	if r := l.audit(AuditOptions{}); len(r.Findings) != 1 || r.Findings[0].Object != "object tile/0/000.p/5" {
+		t.Errorf("the audit:\n%s", r)
+	}
+}
+
+// TestOpenDamaged refuses a database in which entries and head do not fit.
+func TestOpenDamaged(t *testing.T) {
+	for name, query := range map[string]string{
+		"last entry gone": "DELETE FROM ledger_entries WHERE number = 4",
+		"size":            "UPDATE ledger_head SET size = 6, signed_size = 5",
+		"signed size":     "UPDATE ledger_head SET signed_size = 3",
+		"key":             "UPDATE ledger_head SET log_key = 'x'",
+	} {
+		l := newLab(t)
+		l.grow(5)
+		l.exec(query)
+		l.shut()
+		if err := l.tryRestart(); err == nil {
+			t.Errorf("%s: opened", name)
+		}
+	}
+}
+
 // TestHeadMoved changes the head in the database under a running sequencer.
 func TestHeadMoved(t *testing.T) {
 	l := newLab(t)

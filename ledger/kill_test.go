@@ -107,7 +107,7 @@ func appendUntilKilled() error {
 // TestKill kills a process that appends and publishes, at random moments and at steps of writing, again and again: no acknowledged act is lost,
 // none is there twice, the published size never shrinks, and what is stored is sound after each. PROBAT_SOAK says how often (500).
 func TestKill(t *testing.T) {
-	kills := 24
+	kills := 20
 	if n, err := strconv.Atoi(os.Getenv("PROBAT_SOAK")); err == nil {
 		kills = n
 	}

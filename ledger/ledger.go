@@ -101,6 +101,7 @@ type Config struct {
 	Key proof.LogKey
 
 	noLock  bool                    // for tests: the compare and swap must do without
+	keep    int                     // for tests: leaves that stay in memory between being read back and written; 0 stands for keepLeaves
 	backoff time.Duration           // for tests: the first pause after a witness failed
 	step    func(step string) error // for tests: called at every step of writing; an error means that the step went wrong
 }

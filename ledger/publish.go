@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -134,7 +135,7 @@ func (l *Ledger) readBack(ctx context.Context, size int64, root tlog.Hash) ([][]
 		if err := f.add(tlog.RecordHash(b), func(tlog.Tile, []tlog.Hash) error { return nil }); err != nil {
 			return nil, err
 		}
-		if size-l.frontier.size <= keepLeaves {
+		if size-l.frontier.size <= int64(cmp.Or(l.config.keep, keepLeaves)) {
 			leaves = append(leaves, b)
 		}
 	}

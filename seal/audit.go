@@ -1,140 +1,140 @@
 package seal
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/probat-lab/probat/blob"
+	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/statement"
 )
 
-// Report is what an audit found: that of the ledger, and what lies beside it.
-type Report struct {
-	Ledger      *ledger.Report
-	Dossiers    int // sealed
-	Files       int // of them, each read and hashed
-	Credentials int // whose rows say what the ledger says
-	Findings    []ledger.Finding
-}
+// Report is what an audit found.
+type Report struct{ lines, findings []string }
 
-// Lines returns the report for people.
-func (r *Report) Lines() []string {
-	lines := strings.Split(strings.TrimSuffix(r.Ledger.String(), "\n"), "\n")
-	lines = append(lines, fmt.Sprintf("%d dossiers with %d files, %d credentials", r.Dossiers, r.Files, r.Credentials))
-	for _, f := range r.Findings {
-		lines = append(lines, f.String())
-	}
-	return lines
-}
+// Lines returns it for people.
+func (r *Report) Lines() []string { return slices.Concat(r.lines, r.findings) }
 
 // Count returns how many things are not as they were written.
-func (r *Report) Count() int { return int(r.Ledger.Total) + len(r.Findings) }
+func (r *Report) Count() int { return len(r.findings) }
 
-// Audit recomputes the lab's ledger, reads every file of the sealed dossiers, and compares the rows beside the ledger with what the ledger
-// says. Without signatures it hashes only. It changes nothing.
+// maxManifest and maxEvidence bound what is read of a sealed dossier, in bytes: its dossier.json, and another file of it.
+const (
+	maxManifest = 64 << 20
+	maxEvidence = 1 << 30
+)
+
+// Audit recomputes the lab's ledger, compares the rows that seal keeps beside it with what the statements say, and reads every file of the
+// sealed dossiers. It needs no keys, changes nothing, and names what is not as it was written. Without signatures it only hashes. progress is
+// called now and then with the acts that are done; it may be nil.
 func Audit(ctx context.Context, l *lab.Lab, signatures bool, progress func(done, total int64)) (*Report, error) {
-	r := &Report{}
-	var err error
-	r.Ledger, err = l.Ledger.Audit(ctx, ledger.AuditOptions{
-		Signatures: signatures, Progress: progress,
-		Keys: func(spki []byte) (statement.Purpose, bool) {
-			key, trusted := l.Trust.Key(statement.KeyID(spki))
-			return trusted.Purpose, key != nil
-		},
-		Known: func(object string) bool {
-			return strings.HasPrefix(object, "status/") || strings.HasPrefix(object, "cosignatures/")
-		},
-	})
+	r, err := l.Ledger.Audit(ctx, ledger.AuditOptions{Signatures: signatures, Keys: purposes(l.Trust), Known: known, Progress: progress})
 	if err != nil {
 		return nil, err
 	}
-	a := &audit{Report: r, lab: l, seen: map[string]bool{}, standing: map[string]*credentialRow{}}
-	if err := a.acts(ctx); err != nil {
-		return nil, err
+	a := &auditor{lab: l, report: &Report{}, rows: newRows()}
+	for _, f := range r.Findings {
+		a.find("%s", f)
 	}
-	return r, a.rows(ctx)
-}
-
-// audit goes through the acts whose content is kept elsewhere too.
-type audit struct {
-	*Report
-	lab      *lab.Lab
-	seen     map[string]bool           // digests of evidence that were read
-	standing map[string]*credentialRow // by ID, as the ledger says
-}
-
-func (a *audit) find(object, problem string, args ...any) {
-	a.Findings = append(a.Findings, ledger.Finding{Object: object, Problem: fmt.Sprintf(problem, args...)})
-}
-
-func (a *audit) acts(ctx context.Context) error {
-	size := a.lab.Ledger.Status().Size
-	types := []string{statement.TypeDossier, statement.TypeCredential, statement.TypeChange}
-	for e, err := range a.lab.Ledger.Entries(ctx, 0, size, types...) {
-		if errors.Is(err, ledger.ErrCorrupt) {
-			return nil // the ledger's own report names it
+	for range r.Total - int64(len(r.Findings)) {
+		a.find("a further finding in the ledger")
+	}
+	counts := *r
+	counts.Findings, counts.Total = nil, 0
+	a.report.lines = strings.Split(strings.TrimSuffix(counts.String(), "\n"), "\n")
+	for e, err := range l.Ledger.Entries(ctx, 0, l.Ledger.Status().Size) {
+		var changed *json.SyntaxError
+		switch {
+		case err == nil:
+			err = a.take(ctx, e)
+		case errors.Is(err, ledger.ErrCorrupt) || errors.As(err, &changed):
+			a.find("the rows of seal and the evidence were compared only up to there: %v", err)
+			return a.report, nil
 		}
 		if err != nil {
-			return fmt.Errorf("auditing: %w", err)
-		}
-		if e.Envelope == nil {
-			continue
-		}
-		s, err := e.Envelope.Open()
-		if err != nil {
-			continue // the ledger's own report names it
-		}
-		switch p := s.Predicate.(type) {
-		case *statement.Dossier:
-			if err := a.dossier(ctx, p.Dossier); err != nil {
-				return err
-			}
-		case *statement.Credential:
-			a.standing[e.ID.String()] = &credentialRow{leaf: e.Index, caseID: e.Case, series: p.Core.Status.Series, place: p.Core.Status.Index}
-		case *statement.Change:
-			a.change(e, p)
+			return nil, fmt.Errorf("auditing: %w", err)
 		}
 	}
-	return nil
+	if err := a.rows.compare(ctx, l, a.find); err != nil {
+		return nil, fmt.Errorf("auditing: %w", err)
+	}
+	for _, step := range []func(context.Context) error{a.lists, a.strays} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("auditing: %w", err)
+		}
+	}
+	return a.report, nil
 }
 
-func (a *audit) change(e ledger.Entry, c *statement.Change) {
-	r := a.standing[c.Credential]
-	if r == nil {
-		a.find(fmt.Sprintf("entry %d", e.Index), "changes a credential that the ledger does not have")
-		return
+// purposes says what the lab's keys may be used for.
+func purposes(t *credential.Pinned) func([]byte) (statement.Purpose, bool) {
+	by := map[string]statement.Purpose{}
+	for _, k := range t.Trust.Keys {
+		if parsed, err := statement.ParseKeyText(k.Key); err == nil {
+			by[string(parsed.SPKI())] = k.Purpose
+		}
 	}
-	switch c.Standing {
-	case statement.Suspended:
-		r.suspended = true
-	case statement.Reinstated:
-		r.suspended = false
-	case statement.Revoked:
-		r.revoked, r.suspended = true, false
-	case statement.Superseded:
-		r.superseded = true
+	return func(spki []byte) (statement.Purpose, bool) {
+		p, ok := by[string(spki)]
+		return p, ok
 	}
 }
 
-// maxEvidence bounds a file of a sealed dossier, in bytes, as reading dossiers does.
-const maxEvidence = 1 << 30
+var knownObjects = regexp.MustCompile(`^status/[0-9a-f]{32}/[0-9]{12}\.sigstore\.json$|^cosignatures/`)
 
-// dossier reads every file of a sealed dossier.
-func (a *audit) dossier(ctx context.Context, digest string) error {
-	if a.seen[digest] {
+// known tells which objects beside checkpoint and tiles belong into the folder of the log.
+func known(name string) bool { return knownObjects.MatchString(name) }
+
+// auditor is one audit.
+type auditor struct {
+	lab    *lab.Lab
+	report *Report
+	rows   *rows
+
+	read map[string]bool // digests of evidence that were looked at
+}
+
+func (a *auditor) find(format string, args ...any) {
+	a.report.findings = append(a.report.findings, fmt.Sprintf(format, args...))
+}
+
+// take looks at the next entry.
+func (a *auditor) take(ctx context.Context, e ledger.Entry) error {
+	if err := a.rows.take(e); err != nil {
+		a.find("entry %d: %v", e.Index, err)
 		return nil
 	}
-	a.Dossiers++
-	data, err := a.evidence(ctx, digest)
+	if e.Type != statement.TypeDossier || e.Envelope == nil {
+		return nil
+	}
+	d, err := content[*statement.Dossier](e)
+	if err != nil {
+		a.find("entry %d: %v", e.Index, err)
+		return nil
+	}
+	return a.dossier(ctx, d.Dossier)
+}
+
+// dossier reads a sealed dossier's files.
+func (a *auditor) dossier(ctx context.Context, digest string) error {
+	if a.read == nil {
+		a.read = map[string]bool{}
+	}
+	if a.read[digest] {
+		return nil
+	}
+	what := fmt.Sprintf("dossier %s", digest)
+	data, err := a.evidence(ctx, what+", dossier.json", digest, maxManifest)
 	if err != nil || data == nil {
 		return err
 	}
@@ -144,97 +144,100 @@ func (a *audit) dossier(ctx context.Context, digest string) error {
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		a.find("evidence "+digest, "is no manifest of a dossier")
+		a.find("%s: its dossier.json cannot be read: %v", what, err)
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
-		if _, err := a.evidence(ctx, m.Files[name].Digest); err != nil {
+		if _, err := a.evidence(ctx, fmt.Sprintf("%s, %q", what, name), m.Files[name].Digest, maxEvidence); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// evidence reads a file and hashes it; nil if it is not as it was written, which is a finding then.
-func (a *audit) evidence(ctx context.Context, digest string) ([]byte, error) {
-	object := "evidence " + digest
-	raw, err := hex.DecodeString(digest)
-	if err != nil || len(raw) != 32 {
-		a.find(object, "is no digest")
+// evidence reads a file of evidence; nil if it is not as it was written, which is a finding.
+func (a *auditor) evidence(ctx context.Context, what, digest string, most int64) ([]byte, error) {
+	var sum [32]byte
+	if n, err := hex.Decode(sum[:], []byte(digest)); err != nil || n != len(sum) {
+		a.find("%s: %q is no digest", what, digest)
 		return nil, nil
 	}
-	a.seen[digest] = true
-	data, err := blob.GetDigest(ctx, a.lab.Evidence, [32]byte(raw), maxEvidence)
-	switch {
-	case errors.Is(err, blob.ErrNotExist):
-		a.find(object, "is missing")
-	case errors.Is(err, blob.ErrCorrupt):
-		a.find(object, "has changed: its bytes are not those of its digest")
-	case err != nil:
-		return nil, fmt.Errorf("auditing %s: %w", object, err)
-	default:
-		a.Files++
-		return data, nil
+	a.read[digest] = true
+	data, err := blob.GetDigest(ctx, a.lab.Evidence, sum, most)
+	if err != nil && ctx.Err() != nil {
+		return nil, err
 	}
-	return nil, nil
-}
-
-// rows compares what the tables beside the ledger say with what the ledger says.
-func (a *audit) rows(ctx context.Context) error {
-	list, err := credentialsWhere(ctx, a.lab, `1 = 1`)
 	if err != nil {
-		return err
+		a.find("evidence %s (%s): %v", blob.DigestName(sum), what, err)
+		return nil, nil
 	}
-	for _, r := range list {
-		object := "row of credential " + r.id
-		want := a.standing[r.id]
-		if want == nil {
-			a.find(object, "is of no credential in the ledger")
-			continue
-		}
-		delete(a.standing, r.id)
-		if r.leaf != want.leaf || r.caseID != want.caseID || r.series != want.series || r.place != want.place {
-			a.find(object, "has another leaf, case or place than the ledger says")
-		}
-		if r.revoked != want.revoked || r.suspended != want.suspended || r.superseded != want.superseded {
-			a.find(object, "has another standing than the ledger says")
-		}
-		a.Credentials++
-	}
-	for _, id := range slices.Sorted(maps.Keys(a.standing)) {
-		a.find("credential "+id, "has no row")
-	}
-	return a.secrets(ctx)
+	return data, nil
 }
 
-// secrets wants a secret for every statement of verdicts: without it nothing can be disclosed.
-func (a *audit) secrets(ctx context.Context) error {
-	have := map[string]bool{}
-	err := a.lab.DB.Read(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT verdicts FROM secrets`)
+// maxList bounds a published status list, in bytes.
+const maxList = 4 << 20
+
+// lists looks at the status lists that customers fetch: each must be of the ledger, under a checkpoint that the log has signed.
+func (a *auditor) lists(ctx context.Context) error {
+	n := 0
+	for name, err := range a.lab.Log.List(ctx, "status/") {
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			have[id] = true
+		n++
+		data, err := a.lab.Log.Get(ctx, name, maxList)
+		if err == nil {
+			err = a.list(ctx, data)
 		}
-		return rows.Err()
-	})
-	if err != nil {
-		return fmt.Errorf("auditing the secrets: %w", err)
-	}
-	for e, err := range a.lab.Ledger.Entries(ctx, 0, a.lab.Ledger.Status().Size, statement.TypeVerdicts) {
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
 		if err != nil {
-			return nil // the ledger's own report names it
-		}
-		if e.Envelope != nil && !have[e.ID.String()] {
-			a.find("secret of statement "+e.ID.String(), "is missing")
+			a.find("object %s: %v", name, err)
 		}
 	}
+	a.report.lines = append(a.report.lines, fmt.Sprintf("%d published status lists", n))
+	return nil
+}
+
+func (a *auditor) list(ctx context.Context, data []byte) error {
+	b, err := credential.ParseBundle(data)
+	if err != nil {
+		return err
+	}
+	e, err := a.lab.Ledger.ByIndex(ctx, b.Proof.Index)
+	switch {
+	case err != nil:
+		return err
+	case e.Type != statement.TypeStatus || e.Envelope == nil:
+		return fmt.Errorf("entry %d of the ledger is no status list", e.Index)
+	}
+	signer, err := statement.ParseKey(e.Leaf.Key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(data, credential.NewBundle(e.Envelope, signer, a.lab.Ledger.Key(), b.Proof).Bytes()) {
+		return fmt.Errorf("it is not what entry %d of the ledger says", e.Index)
+	}
+	if err := b.Proof.Verify(b.Leaf.Hash()); err != nil {
+		return err
+	}
+	_, err = a.lab.Trust.Policy.Check(b.Proof.Checkpoint, a.lab.Now().Unix(), a.lab.Trust.Organisation)
+	return err
+}
+
+// strays counts evidence, and what of it no dossier in the ledger names: a sealing that was broken off leaves some.
+func (a *auditor) strays(ctx context.Context) error {
+	strays := 0
+	for name, err := range a.lab.Evidence.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		digest, ok := strings.CutPrefix(name, "sha256/")
+		if digest = strings.Replace(digest, "/", "", 1); !ok || !a.read[digest] {
+			strays++
+		}
+	}
+	a.report.lines = append(a.report.lines, fmt.Sprintf("%d files of evidence, %d more that belong to no sealed dossier", len(a.read), strays))
 	return nil
 }

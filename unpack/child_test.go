@@ -161,8 +161,8 @@ func manyEntries(t testing.TB, path string, n int, full bool) {
 }
 
 func TestMillionEntries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes a tape archive of a million entries")
+	if testing.Short() || raceDetector {
+		t.Skip("writes a tape archive of a million entries; make test runs it without the race detector")
 	}
 	p := filepath.Join(t.TempDir(), "many.tar.gz")
 	manyEntries(t, p, 1_000_000, false)

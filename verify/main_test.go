@@ -263,7 +263,7 @@ func TestTiles(t *testing.T) {
 		return append([]string{"@router.probat.zip", "--trust", "@lab.trust"}, args...)
 	}
 	d.want(0, "tiles is needed", verify("--known", "@checkpoint")...)
-	d.want(0, "1 pairs of checkpoints are of one history", verify("--known", "@checkpoint", "--tiles", "@tiles")...)
+	d.want(0, "2 checkpoints are of one history", verify("--known", "@checkpoint", "--tiles", "@tiles")...)
 	d.want(0, "do not reach", verify("--known", "@checkpoint", "--tiles", "@none")...)
 	d.want(12, "DIVERGED", verify("--known", "@other", "--tiles", "@forked", "--equivocation", "@proof")...)
 	data, err := os.ReadFile(d.path("proof"))

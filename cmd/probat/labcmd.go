@@ -114,7 +114,8 @@ func (f *labFlags) check() error {
 }
 
 // lockWait is how long another process is waited for that has the lab open: sealing takes seconds, and what was evaluated meanwhile took long.
-const lockWait = 30 * time.Second
+// Tests make it short.
+var lockWait = 30 * time.Second
 
 // withLab opens a lab with its keys, runs fn and closes it.
 func (p *program) withLab(ctx context.Context, f labFlags, fn func(*lab.Lab) error) (err error) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -237,6 +238,9 @@ func (p *program) export(ctx context.Context, l *lab.Lab, dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := sameLog(ctx, l, to); err != nil {
+		return usage("choose an empty folder, or the mirror of the same log", "exporting into %q: %w", dir, err)
+	}
 	n := 0
 	for name, err := range l.Log.List(ctx, "") {
 		if err != nil {
@@ -268,6 +272,33 @@ func (p *program) export(ctx context.Context, l *lab.Lab, dir string) error {
 	}
 	p.say("%d objects and the checkpoint are in %s", n, dir)
 	return nil
+}
+
+// sameLog wants that a folder is empty, or holds an older state of the log.
+func sameLog(ctx context.Context, l *lab.Lab, to blob.Store) error {
+	data, err := to.Get(ctx, "checkpoint", proof.MaxNote)
+	if errors.Is(err, blob.ErrNotExist) {
+		for name, err := range to.List(ctx, "") {
+			if err != nil {
+				return err
+			}
+			if !strings.HasPrefix(name, "tile/") && !strings.HasPrefix(name, "status/") { // what an export that was broken off leaves
+				return fmt.Errorf("it holds something else, such as %q", name)
+			}
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	old, err := proof.ParseSigned(data)
+	if err != nil {
+		return err
+	}
+	if old.Origin != l.Config.Origin {
+		return fmt.Errorf("it holds the log %q", old.Origin)
+	}
+	return l.Ledger.Compare(ctx, old)
 }
 
 func (p *program) ledgerServeCommand() *cobra.Command {

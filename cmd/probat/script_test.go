@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/probat-lab/probat/sandbox"
+	"github.com/probat-lab/probat/verify"
 )
 
 var update = flag.Bool("update", false, "write what the program says into the stories")
@@ -30,7 +32,11 @@ func TestMain(m *testing.M) {
 		return
 	}
 	workFactor = 10 // of the labs that the stories make; scrypt takes a second otherwise, and ten under the race detector
-	testscript.Main(m, map[string]func(){"probat": main})
+	lockWait = 50 * time.Millisecond
+	testscript.Main(m, map[string]func(){
+		"probat":        main,
+		"probat-verify": func() { os.Exit(verify.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now())) },
+	})
 }
 
 // TestScript runs the stories of testdata/script, one a file. Beside the commands of testscript they use those of scriptCommands.
@@ -57,6 +63,8 @@ func TestScript(t *testing.T) {
 				return os.Getuid() == 0, nil
 			case "mount":
 				return canMount(), nil
+			case "netns":
+				return exec.Command("unshare", "-rn", "true").Run() == nil, nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
@@ -66,25 +74,12 @@ func TestScript(t *testing.T) {
 	})
 }
 
+// scriptContext is that of commands of the stories, to which testscript hands none.
+var scriptContext = context.Background()
+
 // scriptCommands are what the stories may do beside the commands of testscript.
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	// exits CODE PROGRAM ARG...: runs it and wants that exit code.
-	"exits": func(ts *testscript.TestScript, _ bool, args []string) {
-		want, err := strconv.Atoi(args[0])
-		ts.Check(err)
-		err = ts.Exec(args[1], args[2:]...)
-		var exit *exec.ExitError
-		switch got := 0; {
-		case errors.As(err, &exit):
-			if got = exit.ExitCode(); got != want {
-				ts.Fatalf("exit code %d instead of %d", got, want)
-			}
-		case err != nil:
-			ts.Fatalf("%v", err)
-		case want != 0:
-			ts.Fatalf("exit code 0 instead of %d", want)
-		}
-	},
+	"exits": exits,
 	// replace FILE OLD NEW: OLD stands there once.
 	"replace": func(ts *testscript.TestScript, _ bool, args []string) {
 		text := ts.ReadFile(args[0])
@@ -131,6 +126,30 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"smalldisk":  smallDisk,
 	"no-sockets": noSockets,
 	"unlisted":   unlisted,
+
+	"capture":   capture,
+	"redigest":  redigest,
+	"age":       useAge,
+	"listening": listening,
+	"locked":    locked,
+}
+
+// exits CODE PROGRAM ARG...: runs it and wants that exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	switch got := 0; {
+	case errors.As(err, &exit):
+		if got = exit.ExitCode(); got != want {
+			ts.Fatalf("exit code %d instead of %d", got, want)
+		}
+	case err != nil:
+		ts.Fatalf("%v", err)
+	case want != 0:
+		ts.Fatalf("exit code 0 instead of %d", want)
+	}
 }
 
 // interrupt PROGRAM ARG...: starts it, sends SIGINT when it has read 32 MiB, and wants exit code 130.

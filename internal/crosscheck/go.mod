@@ -4,12 +4,15 @@ go 1.26.0
 
 require (
 	filippo.io/torchwood v0.9.0
+	github.com/in-toto/attestation v1.2.0
 	github.com/probat-lab/probat v0.0.0
+	github.com/secure-systems-lab/go-securesystemslib v0.11.1
 	github.com/transparency-dev/formats v0.1.2-0.20260710124811-af9e607161b6
 	github.com/transparency-dev/merkle v0.0.3-0.20260707140218-77df88e508fa
 	github.com/transparency-dev/tessera v1.0.4
 	github.com/transparency-dev/witness v0.0.0-20260720115447-2e1c6971d19e
 	golang.org/x/mod v0.42.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (

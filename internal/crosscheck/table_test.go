@@ -128,6 +128,8 @@ const (
 	onlyProof     = "it is given a leaf and its proof, not the statement"
 	ownRoot       = "it takes root and size from the checkpoint, and does not read what is said of them beside"
 	ownIndex      = "it takes the index from the inclusion proof, and does not read the one beside"
+	ownBody       = "it makes the entry from the statement, the signature and the key, and does not read the one in the file"
+	anyExtension  = "it reads extension lines, and does not look at what they say"
 	anyOrigin     = "it looks for the log's name in the signature line, and does not read the origin that is signed"
 	noWitnesses   = "it knows no witnesses"
 	ownKey        = "it uses the key that it was given, and does not read whose the file says it is"

@@ -84,7 +84,7 @@ var tamperings = []tampering{
 		},
 	},
 	{
-		name: "the name of another key", ours: credential.Invalid, sigstore: ownKey, openssl: ownKey, torchwood: onlyProof,
+		name: "the name of another key", ours: credential.Invalid, cosign: ownKey, sigstore: ownKey, openssl: ownKey, torchwood: onlyProof,
 		bend: func(f *fixture) {
 			id := credentialtest.Public(f.t, f.lab.Ledger).ID()
 			f.credential.Envelope.Signatures[0].KeyID, f.credential.Material.PublicKey.Hint = id, id
@@ -101,7 +101,7 @@ var tamperings = []tampering{
 		bend: func(f *fixture) { f.credential.Material.Entries = f.status.Material.Entries },
 	},
 	{
-		name: "the body of another entry", ours: credential.NotLogged, openssl: onlySignature,
+		name: "the body of another entry", ours: credential.NotLogged, cosign: ownBody, openssl: onlySignature,
 		bend: func(f *fixture) { f.credential.entry().Body = f.status.entry().Body },
 	},
 	{
@@ -121,7 +121,7 @@ var tamperings = []tampering{
 		},
 	},
 	{
-		name: "another version of the entry", ours: credential.Invalid, openssl: onlySignature, torchwood: onlyProof,
+		name: "another version of the entry", ours: credential.Invalid, cosign: ownBody, openssl: onlySignature, torchwood: onlyProof,
 		bend: func(f *fixture) { f.credential.entry().Kind.Version = "0.0.1" },
 	},
 	{
@@ -154,11 +154,11 @@ var tamperings = []tampering{
 
 	// The checkpoint.
 	{
-		name: "the root beside the checkpoint", ours: credential.Invalid, sigstore: ownRoot, openssl: onlySignature, torchwood: onlyProof,
+		name: "the root beside the checkpoint", ours: credential.Invalid, cosign: ownRoot, sigstore: ownRoot, openssl: onlySignature, torchwood: onlyProof,
 		bend: func(f *fixture) { f.credential.entry().Inclusion.Root[3] ^= 1 },
 	},
 	{
-		name: "the size beside the checkpoint", ours: credential.Invalid, sigstore: ownRoot, openssl: onlySignature, torchwood: onlyProof,
+		name: "the size beside the checkpoint", ours: credential.Invalid, cosign: ownRoot, sigstore: ownRoot, openssl: onlySignature, torchwood: onlyProof,
 		bend: func(f *fixture) { f.credential.entry().Inclusion.Size++ },
 	},
 	{
@@ -208,27 +208,27 @@ var tamperings = []tampering{
 		bend: func(f *fixture) { f.otherOrigin() },
 	},
 	{
-		name: "an extension line, signed with the log's key", ours: credential.Invalid, sigstore: "it reads extension lines, and does not look at them", openssl: onlySignature,
-		torchwood: "it reads extension lines, and does not look at them", bend: func(f *fixture) { f.extension() },
+		name: "an extension line, signed with the log's key", ours: credential.Invalid, cosign: anyExtension, sigstore: anyExtension, openssl: onlySignature,
+		torchwood: anyExtension, bend: func(f *fixture) { f.extension() },
 	},
 
 	// What only a policy with witnesses, or the status list, tells.
 	{
-		name: "all cosignatures taken away", ours: credential.ValidUnwitnessed, sigstore: noWitnesses, openssl: onlySignature,
+		name: "all cosignatures taken away", ours: credential.ValidUnwitnessed, cosign: noWitnesses, sigstore: noWitnesses, openssl: onlySignature,
 		bend: func(f *fixture) { f.strip(0) },
 	},
 	{
-		name: "a cosignature less than the quorum", ours: credential.ValidUnwitnessed, sigstore: noWitnesses, openssl: onlySignature,
+		name: "a cosignature less than the quorum", ours: credential.ValidUnwitnessed, cosign: noWitnesses, sigstore: noWitnesses, openssl: onlySignature,
 		bend: func(f *fixture) { f.strip(1) },
 	},
 	{
-		name: "a cosignature", ours: credential.Invalid, sigstore: noWitnesses, openssl: onlySignature,
+		name: "a cosignature", ours: credential.Invalid, cosign: noWitnesses, sigstore: noWitnesses, openssl: onlySignature,
 		bend: func(f *fixture) {
 			f.checkpoint(func(note string) string { return flipSignature(f.t, note, f.lab.Witnesses[0].Key().Name()) })
 		},
 	},
 	{
-		name: "revoked", ours: credential.Revoked, sigstore: noStatus, openssl: noStatus, torchwood: onlyProof,
+		name: "revoked", ours: credential.Revoked, cosign: noStatus, sigstore: noStatus, openssl: noStatus, torchwood: onlyProof,
 		bend: func(f *fixture) {
 			lists := &credential.Lists{}
 			lists.Put(f.parts.Index, statement.Revoked)
@@ -236,7 +236,7 @@ var tamperings = []tampering{
 		},
 	},
 	{
-		name: "expired", ours: credential.Expired, sigstore: noTime, openssl: noTime, torchwood: onlyProof,
+		name: "expired", ours: credential.Expired, cosign: noTime, sigstore: noTime, openssl: noTime, torchwood: onlyProof,
 		bend: func(f *fixture) {
 			f.parts = f.lab.NewCredential()
 			f.parts.Issue.For = time.Hour

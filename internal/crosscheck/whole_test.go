@@ -9,11 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/ledger/proof"
+	"github.com/probat-lab/probat/statement"
 )
 
 // whole is what a lab and its customer have, made with the programs as users do: lab init, lab trust, evaluate --seal. Its log has two witnesses:
@@ -125,6 +128,79 @@ func TestWhole(t *testing.T) {
 	if torchwoodProof(w.files["trust/policy.txt"], leaf, w.files["credential.tlog-proof"]) == nil {
 		t.Error("torchwood accepts the proof of another leaf")
 	}
+}
+
+// TestPositives: credentials of labs of several kinds, young and refreshed, are accepted by everybody.
+func TestPositives(t *testing.T) {
+	type sealing struct {
+		name string
+		*fixture
+	}
+	var all []sealing
+	var inputs []sigstoreInput
+	take := func(name string, f *fixture) {
+		t.Helper()
+		if r := f.verify(f.zip); !strings.HasPrefix(string(r.Word), "VALID") {
+			t.Errorf("%s: we say %s %v", name, r.Word, r.Reasons)
+		}
+		kept := *f
+		all = append(all, sealing{name, &kept})
+		for _, file := range []string{"credential.sigstore.json", "status.sigstore.json"} {
+			inputs = append(inputs, sigstoreInput{string(f.files[file]), string(f.files["trust/trusted_root.json"]), string(f.files["trust/lab.pub"])})
+		}
+	}
+	for _, witnesses := range []int{0, 1, 3} {
+		f := newFixture(t, witnesses)
+		take(fmt.Sprintf("%d witnesses", witnesses), f)
+		for i, leaves := range []int{1, 50, 500} {
+			f.lab.FillHashes(leaves)
+			f.take(f.parts.Refresh(int64(i)+2, noon.Add(time.Duration(i)*time.Hour), nil))
+			take(fmt.Sprintf("%d witnesses, refreshed with %d leaves", witnesses, f.lab.Size()), f)
+		}
+	}
+	for i, err := range sigstore(t, inputs) {
+		if err != nil {
+			t.Errorf("%s: @sigstore/verify: %v", all[i/2].name, err)
+		}
+	}
+	for _, s := range all {
+		for _, file := range []string{"credential", "status"} {
+			leaf := parseBundle(t, s.files[file+".sigstore.json"]).entry().Body
+			if err := torchwoodProof(s.files["trust/policy.txt"], leaf, s.files[file+".tlog-proof"]); err != nil {
+				t.Errorf("%s: %s: torchwood: %v", s.name, file, err)
+			}
+		}
+		dir := t.TempDir()
+		s.unpack(s.zip, dir)
+		if out, err := openssl(t, dir, "image"); err != nil {
+			t.Errorf("%s: openssl: %v %s", s.name, err, out)
+		}
+	}
+}
+
+// TestPositivesMLDSA: with post-quantum witnesses all goes on as before but for torchwood, which does not know their keys.
+func TestPositivesMLDSA(t *testing.T) {
+	f := newFixture(t, 0)
+	for _, name := range []string{"a.example", "b.example"} {
+		w, err := proof.NewMLDSACosigner(name)
+		ok(t, err)
+		f.lab.Witnesses = append(f.lab.Witnesses, w)
+		f.lab.Trust.Witnesses = append(f.lab.Trust.Witnesses, statement.TrustedWitness{Name: name, Organisation: name})
+	}
+	f.lab.Trust.Policy = f.lab.Policy()
+	f.parts = f.lab.NewCredential()
+	f.take(f.parts.Seal())
+	if r := f.verify(f.zip); r.Word != credential.Valid {
+		t.Errorf("we say %s %v", r.Word, r.Reasons)
+	}
+	for _, err := range sigstore(t, []sigstoreInput{{string(f.files["credential.sigstore.json"]), string(f.files["trust/trusted_root.json"]), string(f.files["trust/lab.pub"])}}) {
+		ok(t, err)
+	}
+	leaf, text := f.credential.entry().Body, f.files["credential.tlog-proof"]
+	if err := torchwoodProof(f.files["trust/policy.txt"], leaf, text); err == nil {
+		t.Error("torchwood knows ML-DSA-44 now: doc/interoperability.md says that it does not")
+	}
+	ok(t, torchwoodProof([]byte("log "+f.lab.LogKey().String()+"\nquorum none\n"), leaf, text))
 }
 
 // TestReadme runs the commands of README.txt as they stand there, over the unzipped credential: they accept it, and not with one byte changed.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gowebpki/jcs"
-
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
@@ -158,15 +156,11 @@ func items(c *dossier.Contents) (map[string][]string, error) {
 		if err := json.Unmarshal(raw, &names); err != nil {
 			return fmt.Errorf("listing what is sealed: %w", err)
 		}
-		text, err := json.Marshal(Item{names.Fingerprint, kind, names.Requirement, schemeID, raw})
+		text, err := itemText(Item{names.Fingerprint, kind, names.Requirement, schemeID, raw}, raw, maxItem)
 		if err != nil {
 			return fmt.Errorf("listing what is sealed: %w", err)
 		}
-		canonical, err := jcs.Transform(text)
-		if err != nil {
-			return fmt.Errorf("listing what is sealed: %w", err)
-		}
-		out[schemeID] = append(out[schemeID], string(canonical))
+		out[schemeID] = append(out[schemeID], text)
 		return nil
 	}
 	for _, v := range s.Verdicts.Schemes {

@@ -93,8 +93,13 @@ func Parse(data []byte) (*Plan, error) {
 	for _, s := range p.Schemes {
 		digests = append(digests, s.Policy.Digest)
 	}
+	for _, d := range []string{p.Declaration, p.Predecessor} {
+		if d != "" {
+			digests = append(digests, d)
+		}
+	}
 	for _, d := range digests {
-		if b, err := hex.DecodeString(d); err != nil || len(b) != 32 {
+		if b, err := hex.DecodeString(d); err != nil || len(b) != 32 || hex.EncodeToString(b) != d {
 			return nil, fmt.Errorf("reading a plan: %q is no SHA-256", d)
 		}
 	}
