@@ -206,11 +206,10 @@ func readShadow(v *observe.View) shadows {
 	if p == nil {
 		return s
 	}
-	for i := range p.entries {
-		l := &p.entries[i]
-		l.file = f.Path
+	for _, l := range p.entries {
 		if _, ok := s[l.name]; !ok {
-			s[l.name] = l
+			l.file = f.Path // of this system: what was parsed is shared by all that have the same bytes
+			s[l.name] = &l
 		}
 	}
 	return s
