@@ -8,14 +8,14 @@ TOOLS := $(GO) tool -modfile=tools/go.mod
 NEEDS := mksquashfs:squashfs-tools mkfs.ext4:e2fsprogs debugfs:e2fsprogs cpio:cpio mkimage:u-boot-tools sfdisk:fdisk \
 	zip:zip unzip:unzip bsdtar:libarchive-tools lz4:lz4 zstd:zstd xz:xz-utils bzip2:bzip2 setcap:libcap2-bin \
 	setfattr:attr openssl:openssl gcc:gcc readelf:binutils ssh-keygen:openssh-client dpkg-deb:dpkg mkfs.vfat:dosfstools strace:strace 7z:p7zip-full \
-	initdb:postgresql setpriv:util-linux unshare:util-linux
+	initdb:postgresql setpriv:util-linux unshare:util-linux node:nodejs npm:npm
 
 # Debian keeps the programs of PostgreSQL's server, and those of root, off the path.
 export PATH := $(PATH):/usr/sbin:/sbin:$(subst $(eval ) ,:,$(wildcard /usr/lib/postgresql/*/bin))
 
-.PHONY: test needs check verifier unit bench fuzz build soak
+.PHONY: test needs check verifier unit crosscheck bench fuzz build soak
 
-test: needs check verifier unit
+test: needs check verifier unit crosscheck
 
 needs:
 	@missing=; for n in $(NEEDS); do \
@@ -48,6 +48,11 @@ verifier:
 		GOOS=$$os $(RELEASE) -o bin/probat-verify-$$os ./cmd/probat-verify || exit 1; \
 		size=$$(wc -c < bin/probat-verify-$$os); \
 		if [ $$size -gt 8000000 ]; then echo "probat-verify for $$os has $$size bytes, more than 8 MB"; exit 1; fi; done
+
+# Other people's verifiers over what we make: doc/interoperability.md. -count=1: the tests build the programs, which the cache does not see.
+crosscheck:
+	cd internal/crosscheck && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd internal/crosscheck && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) test -race -count=1 -timeout 10m ./...
 
 # Half an hour: 500 kills at random points, logs of a million acts.
 soak:

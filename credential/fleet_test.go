@@ -122,6 +122,12 @@ func TestParseInventory(t *testing.T) {
 	}
 }
 
+func TestInventoryTooLarge(t *testing.T) {
+	if _, err := credential.ParseInventory(make([]byte, credential.MaxInventory+1)); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Error(err)
+	}
+}
+
 func FuzzParseInventory(f *testing.F) {
 	f.Add([]byte("host,digest\na," + strings.Repeat("0a", 32) + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

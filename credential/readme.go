@@ -5,7 +5,7 @@ var readmes = []string{readme1}
 
 // readme1 must not promise more than the commands in it show.
 const readme1 = `A Probat credential: a lab's signed word on what it found in a product.
-Check it offline, with the trust file that you had from the lab:
+Check it offline, with the trust file from the lab:
 
   probat-verify THIS.probat.zip --file IMAGE --trust lab.trust
 
@@ -19,8 +19,7 @@ compare their keys with the lab's first. Other tools, after unzip:
     openssl dgst -sha256 -verify trust/lab.pub -signature s
   sha256sum IMAGE   # must stand under "subject" in the file p
 
-  sed 's/"keyid":"[^"]*"/"keyid":""/' $B >b   # cosign has other names for keys
-  cosign verify-blob-attestation --bundle b \
+  cosign verify-blob-attestation --bundle $B \
     --key trust/lab.pub --trusted-root trust/trusted_root.json \
     --type https://slsa.dev/verification_summary/v1 IMAGE
 

@@ -9,7 +9,7 @@ import (
 // signatures checks who signed credential and status list.
 func (v *verifier) signatures() {
 	if v.signed(inZip(nameCredential), v.f.credential, statement.TypeCredential, v.credential.Core.Act.Time) {
-		v.checked("the credential is signed by the key %.12s, which may issue credentials", v.f.credential.Envelope.KeyID)
+		v.checked("the credential is signed by the key %.19s, which may issue credentials", v.f.credential.Envelope.KeyID)
 	}
 	if !v.signed(inZip(nameStatus), v.f.status, statement.TypeStatus, v.status.Act.Time) {
 		v.badList = true
@@ -21,7 +21,7 @@ func (v *verifier) signed(where string, b *Bundle, predicateType, at string) boo
 	e := b.Envelope
 	key, _ := v.trust.Key(e.KeyID)
 	if key == nil {
-		v.fail(NotPinned, where, "the trust file does not know the key %.12s that signed it", e.KeyID)
+		v.fail(NotPinned, where, "the trust file does not know the key %.19s that signed it", e.KeyID)
 		return false
 	}
 	if err := e.Verify(key); err != nil {

@@ -284,11 +284,11 @@ func (p *Pinned) May(id, predicateType string, at time.Time) error {
 	k, ok := p.keys[id]
 	switch {
 	case !ok:
-		return fmt.Errorf("the trust file has no key %.12s", id)
+		return fmt.Errorf("the trust file has no key %.19s", id)
 	case !slices.Contains(k.Predicates, strings.TrimPrefix(predicateType, statement.TypePrefix)):
-		return fmt.Errorf("the key %.12s is for %s and may not sign %q", id, k.Purpose, predicateType)
+		return fmt.Errorf("the key %.19s is for %s and may not sign %q", id, k.Purpose, predicateType)
 	case at.Before(k.from) || !at.Before(k.until):
-		return fmt.Errorf("the key %.12s is for %s to %s, the statement is of %s", id, k.From, k.Until, statement.FormatTime(at))
+		return fmt.Errorf("the key %.19s is for %s to %s, the statement is of %s", id, k.From, k.Until, statement.FormatTime(at))
 	}
 	return nil
 }
@@ -299,13 +299,13 @@ func (p *Pinned) Before(id string, seen time.Time) error {
 	k, ok := p.keys[id]
 	switch {
 	case !ok:
-		return fmt.Errorf("the trust file has no key %.12s", id)
+		return fmt.Errorf("the trust file has no key %.19s", id)
 	case k.CutOff == "":
 		return nil
 	case seen.IsZero():
-		return fmt.Errorf("the key %.12s counts only for what witnesses saw before %s, and no quorum of witnesses saw this", id, k.CutOff)
+		return fmt.Errorf("the key %.19s counts only for what witnesses saw before %s, and no quorum of witnesses saw this", id, k.CutOff)
 	case !seen.Before(k.cutOff):
-		return fmt.Errorf("the key %.12s counts only for what witnesses saw before %s, and they saw this at %s", id, k.CutOff, statement.FormatTime(seen))
+		return fmt.Errorf("the key %.19s counts only for what witnesses saw before %s, and they saw this at %s", id, k.CutOff, statement.FormatTime(seen))
 	}
 	return nil
 }
@@ -329,9 +329,9 @@ func (p *Pinned) Follows(old *Pinned) error {
 		case !ok:
 			continue // nothing that it signed counts any more
 		case is.Purpose != was.Purpose:
-			return fmt.Errorf("replacing the trust file: the key %.12s was for %s, it is for %s", id, was.Purpose, is.Purpose)
+			return fmt.Errorf("replacing the trust file: the key %.19s was for %s, it is for %s", id, was.Purpose, is.Purpose)
 		case was.CutOff != "" && (is.CutOff == "" || is.CutOff > was.CutOff):
-			return fmt.Errorf("replacing the trust file: the cut-off of the key %.12s was taken back", id)
+			return fmt.Errorf("replacing the trust file: the cut-off of the key %.19s was taken back", id)
 		}
 	}
 	return nil

@@ -118,8 +118,13 @@ func TestTrustForged(t *testing.T) {
 		"signatures in the other order":           func(f *file) { slices.Reverse(f.Trust) },
 		"roots in the other order":                func(f *file) { slices.Reverse(f.Roots) },
 		"two statements":                          func(f *file) { f.Trust[1] = open(second).Trust[1] },
-		"another format":                          func(f *file) { f.Format = "probat-trust/2" },
-		"a root key taken away":                   func(f *file) { f.Roots = f.Roots[:1]; f.Threshold = 1 },
+		"roots and signatures in the other order": func(f *file) { slices.Reverse(f.Roots); slices.Reverse(f.Trust) },
+		"a root twice": func(f *file) {
+			f.Roots = []string{f.Roots[0], f.Roots[0]}
+			f.Threshold, f.Trust = 1, f.Trust[:1]
+		},
+		"another format":        func(f *file) { f.Format = "probat-trust/2" },
+		"a root key taken away": func(f *file) { f.Roots = f.Roots[:1]; f.Threshold = 1 },
 		"a foreign root key": func(f *file) {
 			f.Roots[0] = credentialtest.Public(t, credentialtest.Key(t)).String()
 			slices.Sort(f.Roots)
@@ -151,8 +156,22 @@ func TestTrustForged(t *testing.T) {
 	if _, err := credential.MarshalTrust(public[:1], 1, l.Sign(s, private[0])); err == nil {
 		t.Error("a receipt as trust statement: accepted")
 	}
-	if _, err := credential.ParseTrust(make([]byte, credential.MaxTrust+1)); err == nil {
-		t.Error("too large: accepted")
+	if _, err := credential.ParseTrust(make([]byte, credential.MaxTrust+1)); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+// TestTrustOfStranger: a signature by nobody among the roots is not left out silently.
+func TestTrustOfStranger(t *testing.T) {
+	l := credentialtest.New(t, origin, 0)
+	private, public := roots(t, 1)
+	s := &statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(origin)}, Predicate: l.Trust}
+	envelopes := []*statement.Envelope{l.Sign(s, private[0]), l.Sign(s, credentialtest.Key(t))}
+	if _, err := credential.MarshalTrust(public, 1, envelopes[0]); err != nil {
+		t.Error(err)
+	}
+	if _, err := credential.MarshalTrust(public, 1, envelopes...); err == nil {
+		t.Error("a stranger's signature: accepted")
 	}
 }
 
@@ -178,9 +197,11 @@ func TestTrustStatementRefused(t *testing.T) {
 		"origin in capitals":    func(_ *credentialtest.Lab, s *statement.Trust) { s.Origin = "LOG.lab.example" },
 		"origin with a path":    func(_ *credentialtest.Lab, s *statement.Trust) { s.Origin = origin + "/log" },
 		"another log's policy": func(_ *credentialtest.Lab, s *statement.Trust) {
-			s.Policy = credentialtest.New(t, "log.other.example", 0).Policy()
+			s.Policy, s.Witnesses = credentialtest.New(t, "log.other.example", 0).Policy(), []statement.TrustedWitness{}
 		},
-		"policy without log":  func(_ *credentialtest.Lab, s *statement.Trust) { s.Policy = "quorum none\n" },
+		"policy without log": func(_ *credentialtest.Lab, s *statement.Trust) {
+			s.Policy, s.Witnesses = "quorum none\n", []statement.TrustedWitness{}
+		},
 		"policy that is none": func(_ *credentialtest.Lab, s *statement.Trust) { s.Policy = "quorum some\n" },
 		"policy with threshold 0": func(_ *credentialtest.Lab, s *statement.Trust) {
 			s.Policy = strings.Replace(s.Policy, "group q 1", "group q 0", 1)
@@ -198,6 +219,21 @@ func TestTrustStatementRefused(t *testing.T) {
 		bend(l, l.Trust)
 		if _, err := credential.NewTrust(l.Trust, 1, []*ecdsa.PrivateKey{l.Root}); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestTrustOrigin: a log's name is a host name, as tools of Sigstore look for it, even where everything else agrees.
+func TestTrustOrigin(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"log.lab.example": true, "log": true, "a-b.c1": true,
+		"LOG.lab.example": false, "log.lab.example/a": false, "log_a.example": false, "-a.example": false, "a-.example": false,
+		"a..b": false, ".a": false, "a.": false, "a:443": false, "münchen.example": false,
+		strings.Repeat("a", 64) + ".b": false, strings.Repeat("a.", 127) + "a": false,
+	} {
+		l := credentialtest.New(t, name, 0)
+		if _, err := credential.NewTrust(l.Trust, 1, []*ecdsa.PrivateKey{l.Root}); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -225,8 +261,13 @@ func TestTrustFollows(t *testing.T) {
 		"skipped":        func(l *credentialtest.Lab) { l.Trust.Version = 3 },
 		"other previous": func(l *credentialtest.Lab) { l.Trust.Previous = credentialtest.Hex(32) },
 		"other roots":    func(l *credentialtest.Lab) { l.Root = credentialtest.Key(t) },
-		"earlier":        func(l *credentialtest.Lab) { l.Trust.Act.Time = "2025-01-01T00:00:00Z" },
-		"cut-off gone":   func(l *credentialtest.Lab) { l.Trust.Keys[0].CutOff = "" },
+		"other origin": func(l *credentialtest.Lab) {
+			l.Origin = "log.moved.example"
+			l.Trust.Origin, l.Trust.Witnesses = l.Origin, []statement.TrustedWitness{}
+			l.Trust.Policy = (&credentialtest.Lab{TB: t, Origin: l.Origin, Log: l.Log}).Policy()
+		},
+		"earlier":      func(l *credentialtest.Lab) { l.Trust.Act.Time = "2025-01-01T00:00:00Z" },
+		"cut-off gone": func(l *credentialtest.Lab) { l.Trust.Keys[0].CutOff = "" },
 		"cut-off later": func(l *credentialtest.Lab) {
 			l.Trust.Keys[0].CutOff = statement.FormatTime(credentialtest.Noon.Add(time.Second))
 		},

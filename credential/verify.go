@@ -112,8 +112,8 @@ func (v *verifier) result() *Result {
 		r.Word = r.Reasons[0].Word
 	}
 	if v.in.RequirePassed && !r.Word.before(ValidStale) && v.credential.VerificationResult != statement.Passed {
-		v.fail(NotPassed, "the credential", "its outcome is %s, and PASSED was asked for", v.credential.VerificationResult)
-		r.Word = NotPassed
+		why := Reason{NotPassed, "the credential", fmt.Sprintf("its outcome is %s, and PASSED was asked for", v.credential.VerificationResult)}
+		r.Word, r.Reasons = NotPassed, slices.Insert(r.Reasons, 0, why) // before a reservation, which is no answer to what was asked
 	}
 	r.ExitCode = r.Word.ExitCode()
 	if r.Word.Authentic() {
@@ -157,7 +157,7 @@ func (v *verifier) pin() {
 		v.fail(NotPinned, "the trust file", "none was given. The zip has a copy, which proves nothing: compare its fingerprint %s with what the lab says", v.f.trust.Fingerprint())
 		v.trust = v.f.trust
 	case !v.trust.knows(key):
-		v.fail(NotPinned, "the trust file", "it does not know the key %.12s that signed the credential. The zip has a copy of a trust file, which proves nothing: its fingerprint is %s, that of yours %s",
+		v.fail(NotPinned, "the trust file", "it does not know the key %.19s that signed the credential. The zip has a copy of a trust file, which proves nothing: its fingerprint is %s, that of yours %s",
 			key, v.f.trust.Fingerprint(), v.trust.Fingerprint())
 		v.trust = v.f.trust
 	case v.f.trust.anchor != v.trust.anchor:

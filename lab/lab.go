@@ -281,6 +281,12 @@ func (l *Lab) sign(key *ecdsa.PrivateKey, a Act, p ledger.Place) (*statement.Env
 	return e, signer, err
 }
 
+// Counts tells whether a statement that the lab signed counts for sure: its key has not been in other hands.
+func (l *Lab) Counts(e ledger.Entry) bool {
+	key, trusted := l.Trust.Key(statement.KeyID(e.Leaf.Key))
+	return key != nil && trusted.CutOff == ""
+}
+
 // Nonce returns the random bytes of an act, as statements have them.
 func Nonce() string {
 	var b [statement.NonceSize]byte
@@ -288,11 +294,12 @@ func Nonce() string {
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// NewAct returns what every act of the lab says of itself.
-func (l *Lab) NewAct(key string, p ledger.Place) statement.Act {
+// NewAct returns what every act of the lab says of itself. Its idempotency key stays in the database: such keys are made of digests of what the
+// act is about, and in a public statement anybody could test guesses against them.
+func (l *Lab) NewAct(p ledger.Place) statement.Act {
 	return statement.Act{
 		Actor: statement.Actor{Class: statement.Lab, Name: l.Config.Name, Proof: statement.ByKey},
 		AsOf:  p.AsOf, Case: p.Case, CaseSeq: p.Seq, PrevInCase: p.Prev,
-		IdempotencyKey: key, Nonce: Nonce(), Time: statement.FormatTime(l.now()),
+		Nonce: Nonce(), Time: statement.FormatTime(l.now()),
 	}
 }

@@ -126,7 +126,7 @@ func (l *Lab) keyEvent(ctx context.Context, k statement.TrustedKey, event, cutOf
 	id := fmt.Sprintf("%x", sha256.Sum256([]byte(k.Key)))
 	key := "key/" + id
 	if event != "added" {
-		key = "key-" + event + "/" + id
+		key = "key-" + event + "/" + id + cutOff
 	}
 	_, err := l.Append(ctx, Act{
 		Key: key, By: statement.ForLedger,
@@ -134,7 +134,7 @@ func (l *Lab) keyEvent(ctx context.Context, k statement.TrustedKey, event, cutOf
 			return &statement.Statement{
 				Subjects: []statement.Subject{{Name: "key", Digest: statement.Digest{SHA256: id}}},
 				Predicate: &statement.KeyEvent{
-					Act: l.NewAct(key, p), CutOff: cutOff, Event: event, From: k.From, Key: k.Key, Purpose: k.Purpose, Until: k.Until,
+					Act: l.NewAct(p), CutOff: cutOff, Event: event, From: k.From, Key: k.Key, Purpose: k.Purpose, Until: k.Until,
 					Owner: statement.Actor{Class: statement.Lab, Name: l.Config.Name, Proof: statement.ByKey},
 				},
 			}, nil

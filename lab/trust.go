@@ -11,14 +11,19 @@ import (
 	"strings"
 
 	"github.com/probat-lab/probat/credential"
+	"github.com/probat-lab/probat/ledger/proof"
 	"github.com/probat-lab/probat/statement"
 )
 
 // ErrNoRoot is returned where the root key is needed and was taken away.
 var ErrNoRoot = errors.New("the root key is not in the lab's folder: bring keys/root.age back for this command")
 
+// ErrWhoRuns is returned for a policy with a witness of whom nobody has said who runs it.
+var ErrWhoRuns = errors.New("it is not said who runs the witness")
+
 // NextTrust signs the next version of the trust file with another policy: witness, group and quorum lines of C2SP tlog-policy, to which the
-// lab's log is added. runs says who runs a witness, by its key name.
+// lab's log is added. runs says who runs a witness, by its key name; of whom it does not say so, that stays as it was said before. It must be
+// known of all: two that one organisation runs would count as two otherwise.
 func (l *Lab) NextTrust(ctx context.Context, policy string, runs map[string]string) (*credential.Pinned, error) {
 	return l.change(ctx, func(t *statement.Trust) error {
 		for line := range strings.Lines(policy) {
@@ -27,8 +32,30 @@ func (l *Lab) NextTrust(ctx context.Context, policy string, runs map[string]stri
 			}
 		}
 		t.Policy = "log " + l.Ledger.Key().String() + "\n" + strings.TrimRight(policy, "\n") + "\n"
-		t.Witnesses = []statement.TrustedWitness{}
+		parsed, err := proof.ParsePolicy([]byte(t.Policy))
+		if err != nil {
+			return err
+		}
+		by := map[string]string{}
+		for _, w := range parsed.Witnesses() {
+			by[w.Key.Name()] = ""
+		}
+		for _, w := range l.Trust.Trust.Witnesses {
+			if _, ok := by[w.Name]; ok {
+				by[w.Name] = w.Organisation
+			}
+		}
 		for name, organisation := range runs {
+			if _, ok := by[name]; !ok {
+				return fmt.Errorf("the policy has no witness whose key is named %q", name)
+			}
+			by[name] = organisation
+		}
+		t.Witnesses = []statement.TrustedWitness{}
+		for name, organisation := range by {
+			if organisation == "" {
+				return fmt.Errorf("%w: %q", ErrWhoRuns, name)
+			}
 			t.Witnesses = append(t.Witnesses, statement.TrustedWitness{Name: name, Organisation: organisation})
 		}
 		slices.SortFunc(t.Witnesses, func(a, b statement.TrustedWitness) int { return strings.Compare(a.Name, b.Name) })

@@ -129,15 +129,11 @@ func soon(t testing.TB) context.Context {
 func (l *lab) until(what string, condition func() bool) {
 	l.t.Helper()
 	ctx := soon(l.t)
-	for {
-		l.mu.Lock()
-		changed := l.changed
-		l.mu.Unlock()
-		if condition() {
-			return
-		}
+	poll := time.NewTicker(time.Millisecond) // not everything that is waited for is announced
+	defer poll.Stop()
+	for !condition() {
 		select {
-		case <-changed:
+		case <-poll.C:
 		case <-ctx.Done():
 			l.t.Fatalf("waiting until %s: %+v", what, l.Status())
 		}
@@ -293,41 +289,47 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestSlowWitnesses: two that are slow out of step meet at the same checkpoint all the same.
+// TestSlowWitnesses: two that are slow out of step meet at the same checkpoint all the same, since the faster one waits for the slower.
 func TestSlowWitnesses(t *testing.T) {
 	a, b := newFakeWitness(t, "a.example/w"), newFakeWitness(t, "b.example/w")
 	l := newLab(t, witnessed(t, 2, a, b))
-	hold := func(w *fakeWitness) chan struct{} {
+	hold := func(w *fakeWitness) (release func()) {
 		c := make(chan struct{})
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.hold = c
+		return func() { close(c) }
+	}
+	// busy waits until a witness has been asked, and let go until it has answered; its next request then waits again.
+	busy := func(i int) {
+		l.until("the witness is asked", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.witness[i].busy })
+	}
+	letGo := func(w *fakeWitness, release func()) (next func()) {
+		w.mu.Lock()
+		asked := w.asked
 		w.mu.Unlock()
-		return c
+		next = hold(w)
+		release()
+		l.until("it has answered", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.asked > asked })
+		return next
 	}
-	holdA, holdB := hold(a), hold(b)
+	releaseA, releaseB := hold(a), hold(b)
 	l.grow(1)
-	for range 6 {
-		// One is let go while the log grows, then the other.
-		next := hold(a)
-		close(holdA)
-		holdA = next
-		l.grow(1)
-		next = hold(b)
-		close(holdB)
-		holdB = next
-		l.grow(1)
-	}
-	a.mu.Lock()
-	a.hold = nil
-	a.mu.Unlock()
-	b.mu.Lock()
-	b.hold = nil
-	b.mu.Unlock()
-	close(holdA)
-	close(holdB)
-	if _, final, err := l.Wait(soon(t), 12); err != nil || !final {
-		t.Errorf("%v, %v", final, err)
-	}
+	busy(0)
+	busy(1)
+	releaseA = letGo(a, releaseA)
+	l.grow(1)
+	l.grow(1)
+	releaseB = letGo(b, releaseB)
+	l.until("the first is witnessed", func() bool { return l.Status().Witnessed == 1 })
+	busy(0)
+	busy(1)
+	l.grow(1)
+	releaseA = letGo(a, releaseA)
+	releaseB = letGo(b, releaseB)
+	l.until("a later one is witnessed", func() bool { return l.Status().Witnessed == 3 })
+	releaseA()
+	releaseB()
 }
 
 // TestBadWitnesses: what is wrong with a witness is said, and concerns nobody else.

@@ -423,6 +423,25 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// TestReadBackWhole rewrites an entry with all that the database says of it: the head's root tells.
+func TestReadBackWhole(t *testing.T) {
+	l := newLab(t)
+	l.grow(2)
+	l.add(3)
+	e, err := l.ByIndex(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Leaf.Signature[len(e.Leaf.Signature)-1] ^= 1
+	hash := e.Leaf.Hash()
+	if _, err := l.db.ExecContext(t.Context(), "UPDATE ledger_entries SET signature = $1, hash = $2 WHERE number = 3", e.Leaf.Signature, hash[:]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Publish(t.Context()); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("published: %v", err)
+	}
+}
+
 // flip flips a bit in the middle of a column.
 func flip(t testing.TB, l *lab, table, column, where string) {
 	t.Helper()

@@ -92,7 +92,11 @@ func one() error {
 	} else if exe != self {
 		next = stageTwoOwnRoot
 	}
-	return fmt.Errorf("executing this program again: %w", syscall.Exec(exe, []string{childName, argument, next}, env))
+	err = syscall.Exec(exe, []string{childName, argument, next}, env)
+	// Stage two goes on with both descriptors: the collector must not close them before.
+	runtime.KeepAlive(order)
+	runtime.KeepAlive(control)
+	return fmt.Errorf("executing this program again: %w", err)
 }
 
 // restrict does all that this thread can do to itself, and returns what to execute then. The order matters: maps before mounts, for which

@@ -49,7 +49,7 @@ func Accept(ctx context.Context, l *lab.Lab, p *examine.Plan, a Acceptance) (id 
 		e, err := l.Append(ctx, lab.Act{
 			Key: key, Case: f.id, By: statement.ForLedger,
 			Statement: func(place ledger.Place) (*statement.Statement, error) {
-				act := l.NewAct(key, place)
+				act := l.NewAct(place)
 				act.Actor = a.By
 				return &statement.Statement{Subjects: p.Subjects(), Predicate: &statement.Risk{
 					Act: act, Fingerprint: a.Fingerprint, Policy: judged.Policy, Reason: a.Reason, Requirement: a.Requirement, Until: a.Until,

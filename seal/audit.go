@@ -90,7 +90,7 @@ func purposes(t *credential.Pinned) func([]byte) (statement.Purpose, bool) {
 	}
 }
 
-var knownObjects = regexp.MustCompile(`^status/[0-9a-f]{32}/[0-9]{12}\.sigstore\.json$|^cosignatures/`)
+var knownObjects = regexp.MustCompile(`^status/[0-9a-f]{32}/([0-9]{12}|latest)\.sigstore\.json$|^cosignatures/`)
 
 // known tells which objects beside checkpoint and tiles belong into the folder of the log.
 func known(name string) bool { return knownObjects.MatchString(name) }

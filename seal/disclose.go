@@ -83,7 +83,7 @@ func logDisclosure(ctx context.Context, l *lab.Lab, about *statement.Statement, 
 		Key: key, Case: v.Case, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{Subjects: about.Subjects, Predicate: &statement.Disclosure{
-				Act: l.NewAct(key, p), Index: d.Index, Leaf: d.Leaf(), Of: d.Of, PublicOn: s.PublicOn, Sealed: v.Sealed, To: s.To,
+				Act: l.NewAct(p), Index: d.Index, Leaf: d.Leaf(), Of: d.Of, PublicOn: s.PublicOn, Sealed: v.Sealed, To: s.To,
 			}}, nil
 		},
 	})

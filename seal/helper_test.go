@@ -103,12 +103,9 @@ func (d release) plan() (*examine.Plan, Files) {
 		"dossier.json": fmt.Appendf(nil, `{"files":{"tree.jsonl":{"digest":%q}},"of":%q}`, digestOf("tree", d), fmt.Sprint(d)),
 		"tree.jsonl":   fmt.Append(nil, "tree", d),
 	}
-	var items []string
-	for _, v := range []string{
+	items := []string{
 		`{"kind":"verdict","requirement":"1","scheme":"a","value":{"verdict":"pass"}}`,
 		`{"fingerprint":"` + digestOf("finding", d.run) + `","kind":"finding","requirement":"2","scheme":"a","value":{"title":"weak"}}`,
-	} {
-		items = append(items, v)
 	}
 	judged := func(id string) examine.Judged {
 		return examine.Judged{
@@ -202,4 +199,30 @@ func (l *testLab) count() map[string]int {
 		n[e.Type]++
 	}
 	return n
+}
+
+// published returns the lists of a series that customers fetch now.
+func (l *testLab) published(series string) *credential.Lists {
+	l.t.Helper()
+	data, err := l.Log.Get(l.t.Context(), "status/"+series+"/latest.sigstore.json", maxList)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	b, err := credential.ParseBundle(data)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	s, err := b.Envelope.Open()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	st, ok := statement.As[*statement.Status](s)
+	if !ok {
+		l.t.Fatal("it is no status list")
+	}
+	lists, err := credential.ParseLists(st.Lists)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return lists
 }

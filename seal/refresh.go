@@ -210,11 +210,14 @@ func publishList(ctx context.Context, l *lab.Lab, series string) error {
 	return keepList(ctx, l, series, status)
 }
 
-// keepList puts a status list where customers fetch it: status/SERIES/SIZE.sigstore.json beside the log's tiles.
+// keepList puts a status list where customers fetch it, beside the log's tiles: status/SERIES/LEAF.sigstore.json, and what is newest under one name,
+// status/SERIES/latest.sigstore.json.
 func keepList(ctx context.Context, l *lab.Lab, series string, status credential.Logged) error {
 	bundle := credential.NewBundle(status.Envelope, status.Signer, l.Ledger.Key(), status.Proof)
-	name := fmt.Sprintf("status/%s/%012d.sigstore.json", series, status.Proof.Index)
-	return l.Log.Replace(ctx, name, bundle.Bytes())
+	if err := l.Log.Replace(ctx, fmt.Sprintf("status/%s/%012d.sigstore.json", series, status.Proof.Index), bundle.Bytes()); err != nil {
+		return err
+	}
+	return l.Log.Replace(ctx, "status/"+series+"/latest.sigstore.json", bundle.Bytes())
 }
 
 // publicSince returns the public statements of the leaves from one on, and the size up to which it looked.

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -21,6 +22,7 @@ type Options struct {
 	Scheme      string // id; may be empty where the dossier has one
 	Profile     string // of the scheme; empty: the whole scheme
 	Observation statement.Observation
+	Name        string        // for the credential's file, where no declaration names the product; may be empty
 	Version     string        // of this program
 	Wait        time.Duration // how long witnesses are waited for
 }
@@ -161,7 +163,7 @@ func (w *work) edition(ctx context.Context) error {
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{
 				Subjects:  []statement.Subject{{Name: policy.Scheme, Digest: statement.Digest{SHA256: policy.Digest}}},
-				Predicate: &statement.Edition{Act: w.lab.NewAct("edition/"+policy.Digest, p), Policy: policy, Title: w.judged.Title},
+				Predicate: &statement.Edition{Act: w.lab.NewAct(p), Policy: policy, Title: w.judged.Title},
 			}, nil
 		},
 	})
@@ -179,8 +181,12 @@ func (w *work) submit(ctx context.Context) error {
 		w.submission, err = w.lab.Append(ctx, lab.Act{
 			Key: key, Case: f.id, By: statement.ForLedger,
 			Statement: func(p ledger.Place) (*statement.Statement, error) {
+				act := w.lab.NewAct(p)
+				if vendor := w.plan.Release.Vendor; vendor != "" {
+					act.Actor = statement.Actor{Class: statement.Vendor, Name: vendor, Proof: statement.Attested}
+				}
 				return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Submission{
-					Act: w.lab.NewAct(key, p), Attempt: f.attempt, Declaration: w.plan.Declaration, Policy: w.policy, Release: w.plan.Release,
+					Act: act, Attempt: f.attempt, Declaration: w.plan.Declaration, Policy: w.policy, Release: w.plan.Release,
 				}}, nil
 			},
 			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
@@ -203,7 +209,7 @@ func (w *work) describe(ctx context.Context) error {
 		Key: key, Case: id, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Dossier{
-				Act: w.lab.NewAct(key, p), Dossier: w.plan.Dossier, JudgedAsOf: w.plan.AsOf, Observation: w.options.Observation, Predecessor: w.plan.Predecessor,
+				Act: w.lab.NewAct(p), Dossier: w.plan.Dossier, JudgedAsOf: w.plan.AsOf, Observation: w.options.Observation, Predecessor: w.plan.Predecessor,
 				Build: statement.Build{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Version: w.options.Version},
 			}}, nil
 		},
@@ -228,7 +234,7 @@ func (w *work) commit(ctx context.Context) error {
 		Key: key, Case: w.submission.Case, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{Subjects: w.plan.Subjects(), Predicate: &statement.Verdicts{
-				Act: w.lab.NewAct(key, p), Counts: w.judged.Counts, Dossier: w.dossier.ID.String(), Policy: w.policy, ProfileCounts: w.profile,
+				Act: w.lab.NewAct(p), Counts: w.judged.Counts, Dossier: w.dossier.ID.String(), Policy: w.policy, ProfileCounts: w.profile,
 				Sealed: tree.Sealed,
 			}}, nil
 		},
@@ -261,10 +267,19 @@ func items(texts []string) []credential.Item {
 // issue logs the credential.
 func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err error) {
 	l, caseID, key := w.lab, w.submission.Case, "credential/"+w.base
-	if e, err := l.Ledger.ByKey(ctx, key); err == nil {
-		return e.ID, true, nil
-	} else if !errors.Is(err, ledger.ErrNotFound) {
-		return id, false, err
+	// A credential whose key somebody else has had since counts no more where no witness saw it in time: then another one is issued.
+	for {
+		e, err := l.Ledger.ByKey(ctx, key)
+		if errors.Is(err, ledger.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return id, false, err
+		}
+		if l.Counts(e) {
+			return e.ID, true, nil
+		}
+		key = "credential/" + hash(key, e.ID.String())
 	}
 	n, err := attempts(ctx, l, caseID, w.policy.Scheme)
 	if err != nil {
@@ -305,7 +320,7 @@ func (w *work) file() string {
 	r := w.plan.Release
 	first := name(r.Product, r.Version+r.Period)
 	if first == "" {
-		first = name(w.plan.Subjects()[0].Name)
+		first = name(cmp.Or(w.options.Name, w.plan.Subjects()[0].Name))
 	}
 	return name(first, w.policy.Scheme, w.policy.Profile)
 }
@@ -316,7 +331,7 @@ func (w *work) credential(key string, p ledger.Place, attempts int, status state
 		Origin: l.Config.Origin, Subjects: w.plan.Subjects(), For: time.Duration(l.Config.Validity) * 24 * time.Hour,
 		VerifierBuild: map[string]string{"probat": w.options.Version},
 		Core: statement.Core{
-			Act: l.NewAct(key, p), Attempts: attempts, CaseLength: p.Seq, Counts: w.judged.Counts, JudgedAsOf: w.plan.AsOf, Lab: l.Identity(),
+			Act: l.NewAct(p), Attempts: attempts, CaseLength: p.Seq, Counts: w.judged.Counts, JudgedAsOf: w.plan.AsOf, Lab: l.Identity(),
 			Observation: w.options.Observation, Policy: w.policy, ProfileCounts: w.profile, Release: w.plan.Release, Risks: w.risks,
 			Sealed: w.sealed, Status: status, Unobserved: w.plan.Unobserved,
 		},

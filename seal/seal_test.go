@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"testing"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,7 +34,7 @@ func TestSealTwice(t *testing.T) {
 	if after := l.count(); !maps.Equal(before, after) {
 		t.Errorf("sealing again made acts: %v, before %v", after, before)
 	}
-	l.clock.forward(2 * time.Hour)
+	l.clock.forward(statusFresh)
 	c := l.seal(router)
 	if c.ID != a.ID || bytes.Equal(a.Zip, c.Zip) {
 		t.Error("sealed again after hours: another credential, or an old status")
@@ -147,6 +146,9 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	whole, profile, other := l.seal(router), l.seal(router, set("a", "artifact")), l.seal(router, set("b", ""))
+	if n := l.count()[statement.TypeStatus]; n != 3 {
+		t.Errorf("%d status lists for three credentials: one must be younger than each", n)
+	}
 	if whole.Credential.VerificationResult != statement.Failed || profile.Credential.VerificationResult != statement.Passed {
 		t.Errorf("outcomes %s, %s", whole.Credential.VerificationResult, profile.Credential.VerificationResult)
 	}
@@ -232,6 +234,13 @@ func TestSeries(t *testing.T) { // not beside others: it changes what all read
 		t.Errorf("series %v", series)
 	}
 	// A credential in a new series supersedes one in an old series: the old one's list says so.
+	place := first.Credential.Core.Status
+	if l.published(place.Series).Superseded.Get(place.Index) {
+		t.Error("superseded before")
+	}
 	l.seal(release{product: "p0", version: "1", image: "other", run: "y"})
+	if !l.published(place.Series).Superseded.Get(place.Index) {
+		t.Error("the list of the old series does not say it")
+	}
 	l.wantWord(l.refresh(first.ID), credential.Superseded)
 }

@@ -22,7 +22,7 @@ func change(ctx context.Context, l *lab.Lab, r credentialRow, key string, c stat
 	_, err = l.Append(ctx, lab.Act{
 		Key: key, Case: r.caseID, By: statement.ForIssuing,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
-			c.Act = l.NewAct(key, p)
+			c.Act = l.NewAct(p)
 			return &statement.Statement{Subjects: s.Subjects, Predicate: &c}, nil
 		},
 		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
@@ -113,7 +113,7 @@ func Notice(ctx context.Context, l *lab.Lab, id statement.ID, reason string) (no
 		Key: key, Case: r.caseID, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
 			return &statement.Statement{Subjects: s.Subjects, Predicate: &statement.Notice{
-				Act: l.NewAct(key, p), AnswerBy: statement.FormatTime(answerBy), Credential: r.id, Reason: reason,
+				Act: l.NewAct(p), AnswerBy: statement.FormatTime(answerBy), Credential: r.id, Reason: reason,
 			}}, nil
 		},
 		Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
@@ -150,7 +150,7 @@ func Answered(ctx context.Context, l *lab.Lab, id, notice statement.ID, vendor, 
 	e, err := l.Append(ctx, lab.Act{
 		Key: key, Content: []byte(hash(vendor, position, text)), Case: r.caseID, By: statement.ForLedger,
 		Statement: func(p ledger.Place) (*statement.Statement, error) {
-			a := l.NewAct(key, p)
+			a := l.NewAct(p)
 			a.Actor = statement.Actor{Class: statement.Vendor, Name: vendor, Proof: statement.Attested}
 			return &statement.Statement{Subjects: s.Subjects, Predicate: &statement.Answer{Act: a, Notice: notice.String(), Position: position, Text: text}}, nil
 		},

@@ -144,34 +144,7 @@ func TestPublishedList(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	s := l.seal(router)
-	latest := func() *credential.Lists {
-		t.Helper()
-		var name string
-		for n, err := range l.Log.List(t.Context(), "status/") {
-			if err != nil {
-				t.Fatal(err)
-			}
-			name = n
-		}
-		data, err := l.Log.Get(t.Context(), name, 1<<20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := credential.ParseBundle(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opened, err := b.Envelope.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		st, _ := statement.As[*statement.Status](opened)
-		lists, err := credential.ParseLists(st.Lists)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return lists
-	}
+	latest := func() *credential.Lists { return l.published(s.Credential.Core.Status.Series) }
 	place := s.Credential.Core.Status.Index
 	if latest().Suspended.Get(place) {
 		t.Error("suspended before")

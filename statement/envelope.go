@@ -88,7 +88,7 @@ func (e *Envelope) ID() ID { return sha256.Sum256(PAE(PayloadType, e.Payload)) }
 // Verify checks the signature by a key and that the envelope names that key. It says nothing of who may use the key.
 func (e *Envelope) Verify(key *Key) error {
 	if e.KeyID != key.ID() {
-		return fmt.Errorf("verifying a statement: %w: the envelope names key %.12s, not %.12s", ErrSignature, e.KeyID, key.ID())
+		return fmt.Errorf("verifying a statement: %w: the envelope names key %.19s, not %.19s", ErrSignature, e.KeyID, key.ID())
 	}
 	id := e.ID()
 	if !ecdsa.VerifyASN1(key.public, id[:], e.Signature) {
@@ -134,8 +134,8 @@ func parseEnvelope(data []byte) (*Envelope, error) {
 		return nil, fmt.Errorf("%w: no signature by a key follows its payload type", ErrForm)
 	}
 	keyID, rest, _ := bytes.Cut(rest, []byte(beforeSignature))
-	if _, err := ParseID(string(keyID)); err != nil {
-		return nil, fmt.Errorf("%w: its keyid is not the SHA-256 of a key", ErrForm)
+	if err := checkKeyID(string(keyID)); err != nil {
+		return nil, err
 	}
 	signature, rest, _ := bytes.Cut(rest, []byte(`"`))
 	if string(rest) != afterSignature[1:] {

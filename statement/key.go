@@ -7,9 +7,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Key is a public ECDSA key on P-256 as statements name it: SubjectPublicKeyInfo in DER, which stands in leaves and, as base64, in trust
@@ -20,10 +21,33 @@ type Key struct {
 	id     string
 }
 
-// KeyID returns the hexadecimal SHA-256 of a SubjectPublicKeyInfo: the DSSE keyid.
+// KeyID returns the DSSE keyid of a key, given as SubjectPublicKeyInfo in DER: the fingerprint that OpenSSH shows of it, "SHA256:" and
+// unpadded base64. It is the one name of a key that other implementations of DSSE (securesystemslib's, in cosign) accept beside none.
+// Bytes that are no key on P-256 get a name too, which is that of no key.
 func KeyID(spki []byte) string {
-	sum := sha256.Sum256(spki)
-	return hex.EncodeToString(sum[:])
+	const point = 65 // uncompressed, at the end
+	wire := spki
+	if len(spki) > point {
+		wire = nil
+		for _, part := range [][]byte{[]byte("ecdsa-sha2-nistp256"), []byte("nistp256"), spki[len(spki)-point:]} { // RFC 5656 section 3.1
+			wire = binary.BigEndian.AppendUint32(wire, uint32(len(part)))
+			wire = append(wire, part...)
+		}
+	}
+	sum := sha256.Sum256(wire)
+	return keyIDPrefix + base64.RawStdEncoding.EncodeToString(sum[:])
+}
+
+const keyIDPrefix = "SHA256:"
+
+// checkKeyID wants a text that KeyID could have returned.
+func checkKeyID(s string) error {
+	text, ok := strings.CutPrefix(s, keyIDPrefix)
+	b, err := base64.RawStdEncoding.DecodeString(text)
+	if !ok || err != nil || len(b) != sha256.Size || base64.RawStdEncoding.EncodeToString(b) != text {
+		return fmt.Errorf("%w: the keyid %q is not the SHA-256 fingerprint of a key", ErrForm, shorten(s))
+	}
+	return nil
 }
 
 // MarshalKey returns the SubjectPublicKeyInfo (DER, RFC 5480) of a key on P-256.

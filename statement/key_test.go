@@ -13,6 +13,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -234,8 +237,24 @@ func TestKey(t *testing.T) {
 	if got.ID() != want.ID() || got.String() != sampleKeyText() || !bytes.Equal(got.SPKI(), want.SPKI()) || !got.Public().Equal(want.Public()) {
 		t.Errorf("read %v, want %v", got, want)
 	}
-	if want.ID() != hexOf(string(want.SPKI())) {
-		t.Errorf("the keyid is %s", want.ID())
+	// As ssh-keygen says it of the same key.
+	pem := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(pem, []byte("-----BEGIN PUBLIC KEY-----\n"+sampleKeyText()+"\n-----END PUBLIC KEY-----\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	public, err := exec.CommandContext(t.Context(), "ssh-keygen", "-i", "-m", "PKCS8", "-f", pem).Output()
+	if err != nil {
+		t.Fatalf("ssh-keygen: %v", err)
+	}
+	if err := os.WriteFile(pem, public, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line, err := exec.CommandContext(t.Context(), "ssh-keygen", "-l", "-f", pem).Output()
+	if err != nil {
+		t.Fatalf("ssh-keygen: %v", err)
+	}
+	if f := strings.Fields(string(line)); len(f) < 2 || f[1] != want.ID() {
+		t.Errorf("the keyid is %s, ssh-keygen says %s", want.ID(), line)
 	}
 	text := sampleKeyText()
 	for name, s := range map[string]string{

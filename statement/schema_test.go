@@ -232,7 +232,7 @@ func makeSchemas(t *testing.T) map[string][]byte {
 			"signatures": object{"type": "array", "minItems": 1, "maxItems": 1, "items": object{
 				"type": "object", "additionalProperties": false, "required": []any{"keyid", "sig"},
 				"properties": object{
-					"keyid": object{"type": "string", "pattern": `^[0-9a-f]{64}$`, "description": "SHA-256 of the SubjectPublicKeyInfo of the key that signed."},
+					"keyid": object{"type": "string", "pattern": `^SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$`, "description": "The key that signed, by the fingerprint that OpenSSH shows of it."},
 					"sig":   object{"type": "string", "pattern": base64Any, "contentEncoding": "base64", "description": "ECDSA on P-256 with SHA-256 over the pre-authentication encoding, in DER."},
 				},
 			}},

@@ -58,7 +58,7 @@ func (p *program) disclose(ctx context.Context, dir string, f *discloseFlags) er
 	if err := f.usable(); err != nil {
 		return err
 	}
-	if err := p.ready(ctx, f.labFlags); err != nil {
+	if err := p.ready(ctx, f.labFlags, false); err != nil {
 		return err
 	}
 	to, err := readRecipient(f.to)
@@ -145,7 +145,8 @@ func readRecipient(path string) (*age.X25519Recipient, error) {
 	}
 	r, err := age.ParseX25519Recipient(strings.TrimSpace(string(data)))
 	if err != nil {
-		return nil, usage("age-keygen -y makes one from a private key", "reading the recipient %q: %w", path, err)
+		// What stands in the file is not repeated: it may be a private key.
+		return nil, usage("age-keygen -y makes one from a private key", "reading the recipient %q: it is no line with an age public key, age1…", path)
 	}
 	return r, nil
 }

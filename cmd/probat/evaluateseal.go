@@ -17,7 +17,7 @@ import (
 
 // evaluateAndSeal evaluates a product in a child without keys, and seals the dossier that it made.
 func (p *program) evaluateAndSeal(ctx context.Context, e evaluation, release *evaluate.Release, out string, o *evaluateOptions) error {
-	if err := p.ready(ctx, o.seal.labFlags); err != nil {
+	if err := p.ready(ctx, o.seal.labFlags, true); err != nil {
 		return err
 	}
 	read := e.reads(release)
@@ -56,7 +56,7 @@ func (p *program) evaluateAndSeal(ctx context.Context, e evaluation, release *ev
 	if err := dossier.Move(made, out); err != nil {
 		return err
 	}
-	p.kept = "the dossier is in " + out
+	p.kept = "the dossier is in " + out + ", and would be sealed from there as one that was received"
 	if !p.quiet {
 		if _, err := (plainWriter{p.out}).Write(text.Bytes()); err != nil {
 			return err

@@ -140,7 +140,7 @@ func (p *program) openLab(ctx context.Context, f labFlags, o lab.Options, fn fun
 	}
 	l, err := lab.Open(ctx, f.dir, o)
 	for try := 1; try < 3 && errors.Is(err, lab.ErrPassphrase) && p.canAsk(); try++ {
-		fmt.Fprintln(p.err, "it is another one; once more")
+		fmt.Fprintln(p.err, "that is not it; once more")
 		l, err = lab.Open(ctx, f.dir, o)
 	}
 	if err != nil {
@@ -150,14 +150,18 @@ func (p *program) openLab(ctx context.Context, f labFlags, o lab.Options, fn fun
 	return labError(fn(l))
 }
 
-// ready looks, before long work for a lab, at what would stop it afterwards. With PROBAT_PASSPHRASE the passphrase is tried too.
-func (p *program) ready(ctx context.Context, f labFlags) error {
+// ready looks, before work for a lab, at what would stop it afterwards. Where the work is long a passphrase in PROBAT_PASSPHRASE is tried too,
+// which takes a second.
+func (p *program) ready(ctx context.Context, f labFlags, long bool) error {
 	if err := f.check(); err != nil {
 		return err
 	}
 	given := os.Getenv(passphraseVariable)
 	if given == "" && !p.canAsk() {
 		return nobodyToAsk()
+	}
+	if !long {
+		given = ""
 	}
 	return labError(lab.Ready(ctx, f.dir, given))
 }
@@ -183,6 +187,8 @@ func labError(err error) error {
 		hint = "name one with --scheme S; probat report DOSSIER shows them"
 	case errors.Is(err, seal.ErrAmbiguous):
 		hint = "say more: --scheme, --profile, or more digits of --finding"
+	case errors.Is(err, seal.ErrUnknown):
+		hint = "probat report DOSSIER --format json shows schemes, requirements and fingerprints; probat ledger show what the lab has done"
 	case errors.Is(err, seal.ErrNotice):
 		hint = "probat notice CREDENTIAL --reason …; then probat revoke with --notice, --vendor and --agrees or --disputes, or wait until its time is over"
 	case errors.Is(err, lab.ErrNoRoot):
@@ -229,6 +235,12 @@ Exit codes: 0 signed; 2 wrong usage, a policy that is wrong, or the root key is 
 			}
 			return p.withLab(c.Context(), f, func(l *lab.Lab) error {
 				t, err := l.NextTrust(c.Context(), string(text), by)
+				if errors.Is(err, lab.ErrWhoRuns) {
+					return &exitError{exitUsage, err, "--run WITNESS=ORGANISATION; witnesses of one organisation count as one"}
+				}
+				if err != nil && !errors.Is(err, lab.ErrNoRoot) {
+					return &exitError{exitUsage, err, "lines of the policy: witness NAME KEY [URL], group NAME any|all|NUMBER MEMBER…, quorum NAME"}
+				}
 				if err != nil {
 					return err
 				}
@@ -239,6 +251,6 @@ Exit codes: 0 signed; 2 wrong usage, a policy that is wrong, or the root key is 
 	}
 	f.add(c)
 	c.Flags().StringVar(&policy, "policy", "", "file with witness, group and quorum lines")
-	c.Flags().StringArrayVar(&runs, "run", nil, "WITNESS=ORGANISATION: who runs a witness; witnesses of one organisation count as one; may be repeated")
+	c.Flags().StringArrayVar(&runs, "run", nil, "WITNESS=ORGANISATION: who runs a witness, by the name of its key; those of one organisation count as one; may be repeated")
 	return c
 }

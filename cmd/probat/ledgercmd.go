@@ -62,12 +62,12 @@ Exit codes: 0 printed; 2 wrong usage, no such lab, or no such entry`,
 
 func (p *program) showHead(ctx context.Context, l *lab.Lab) error {
 	s := l.Ledger.Status()
-	fmt.Fprintf(p.out, "log        %s\nkey        %s\n", l.Config.Origin, l.Ledger.Key())
-	fmt.Fprintf(p.out, "acts       %d\npublished  %d\n", s.Size, s.Published)
 	c, err := l.Ledger.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(p.out, "log        %s\nkey        %s\n", l.Config.Origin, l.Ledger.Key())
+	fmt.Fprintf(p.out, "acts       %d\npublished  %d\n", s.Size, s.Published)
 	fmt.Fprintf(p.out, "root       %s\n", c.Root)
 	r, err := l.Trust.Policy.Check(c, l.Now().Unix(), l.Trust.Organisation)
 	switch {

@@ -45,10 +45,15 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tiny, err := filepath.Abs("testdata/tiny.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLE", example)
+			e.Setenv("TINY", tiny)
 			e.Setenv("ARCHIVE", filepath.Join(example, "edge-router-4.2.1.tar.gz"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("PROBAT_SCHEMAS", os.Getenv("PROBAT_SCHEMAS"))

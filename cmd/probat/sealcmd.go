@@ -78,7 +78,7 @@ Exit codes: 0 sealed; 2 wrong usage, or the lab or the dossier is not as it shou
 }
 
 func (p *program) seal(ctx context.Context, dir string, f *sealFlags) error {
-	if err := p.ready(ctx, f.labFlags); err != nil {
+	if err := p.ready(ctx, f.labFlags, false); err != nil {
 		return err
 	}
 	if err := replaceable(f.out); err != nil {
@@ -127,7 +127,7 @@ func (p *program) sealPlan(ctx context.Context, dir string, plan *examine.Plan, 
 	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
 		for _, t := range list {
 			s, err := seal.Seal(ctx, l, plan, dossierFiles(dir), seal.Options{
-				Scheme: t.scheme, Profile: t.profile, Observation: observation, Version: version(), Wait: f.wait,
+				Scheme: t.scheme, Profile: t.profile, Observation: observation, Name: dossierName(dir), Version: version(), Wait: f.wait,
 			})
 			if err != nil {
 				return err
@@ -138,6 +138,15 @@ func (p *program) sealPlan(ctx context.Context, dir string, plan *examine.Plan, 
 		}
 		return nil
 	})
+}
+
+// dossierName is the name of a dossier's folder without its ending: evaluate makes it of the product's file.
+func dossierName(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(filepath.Base(abs), ".dossier")
 }
 
 // maxDossierFile bounds a file of a dossier, in bytes, as dossier.Read does.
@@ -272,7 +281,7 @@ func replaceWith(path string, data []byte, head string, mode fs.FileMode) (err e
 }
 
 func (p *program) refresh(ctx context.Context, arg string, f *sealFlags) error {
-	if err := p.ready(ctx, f.labFlags); err != nil {
+	if err := p.ready(ctx, f.labFlags, false); err != nil {
 		return err
 	}
 	if err := replaceable(f.out); err != nil {

@@ -30,7 +30,7 @@ func (p *program) changeStanding(ctx context.Context, arg string, f *standingFla
 	if f.reason == "" {
 		return usage("--reason 'the signing key of the image was published'", "no reason is given")
 	}
-	if err := p.ready(ctx, f.labFlags); err != nil {
+	if err := p.ready(ctx, f.labFlags, false); err != nil {
 		return err
 	}
 	id, _, err := p.identify(ctx, arg, f.isolation)

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,6 @@ import (
 // pinnedKey is lab.pub as a verifier of DSSE envelopes.
 type pinnedKey struct {
 	key *ecdsa.PublicKey
-	id  string
 }
 
 func labKey(t testing.TB, file []byte) *pinnedKey {
@@ -34,7 +34,7 @@ func labKey(t testing.TB, file []byte) *pinnedKey {
 	return &pinnedKey{key: key.(*ecdsa.PublicKey)}
 }
 
-func (k *pinnedKey) KeyID() (string, error)   { return k.id, nil }
+func (k *pinnedKey) KeyID() (string, error)   { return "", nil }
 func (k *pinnedKey) Public() crypto.PublicKey { return k.key }
 
 func (k *pinnedKey) Verify(_ context.Context, data, sig []byte) error {
@@ -45,8 +45,8 @@ func (k *pinnedKey) Verify(_ context.Context, data, sig []byte) error {
 	return nil
 }
 
-// TestDSSE: the DSSE implementation in cosign, sigstore-go and in-toto verifies our envelope, if it is told how we name keys. If it is not it names
-// keys in its own way (an SSH fingerprint), and passes over a signature that names another: therefore README.txt empties the name before it calls cosign.
+// TestDSSE: the DSSE implementation in cosign, sigstore-go and in-toto verifies our envelope as it is, since it names keys as we do, by their SSH
+// fingerprint; it passes over a signature that names another key.
 func TestDSSE(t *testing.T) {
 	w := sealed(t)
 	var file struct {
@@ -61,19 +61,19 @@ func TestDSSE(t *testing.T) {
 		_, payload, err := v.VerifyAndDecode(t.Context(), &e)
 		return payload, err
 	}
-	if _, err := verify(e); err == nil {
-		t.Error("it takes our names of keys now: README.txt need not empty them any more")
-	}
-	key.id = e.Signatures[0].KeyID
-	payload, err := verify(e)
+	payload, err := verify(e) // it names the key by its OpenSSH fingerprint, and skips signatures of other names
 	ok(t, err)
+	other := e
+	other.Signatures = []dsse.Signature{{KeyID: "SHA256:" + strings.Repeat("A", 43), Sig: e.Signatures[0].Sig}}
+	if _, err := verify(other); err == nil {
+		t.Error("it takes a signature of another key's name: nothing is shown about ours")
+	}
 	if string(payload) != string(parseBundle(t, w.files["credential.sigstore.json"]).Envelope.Payload) {
 		t.Error("it reads another payload")
 	}
 	if string(dsse.PAE(e.PayloadType, payload)) != string(statement.PAE(statement.PayloadType, payload)) {
 		t.Error("it signs other bytes")
 	}
-	key.id = ""
 	nameless := e
 	nameless.Signatures = []dsse.Signature{{Sig: e.Signatures[0].Sig}}
 	_, err = verify(nameless)

@@ -29,12 +29,11 @@ const origin = "log.lab.example"
 // testLog is a ledger on disk, with its sequencer and publisher.
 type testLog struct {
 	*ledger.Ledger
-	t       testing.TB
-	dir     string // of the public files
-	secret  ed25519.PrivateKey
-	key     *ecdsa.PrivateKey
-	public  *statement.Key
-	payload []byte
+	t      testing.TB
+	dir    string // of the public files
+	secret ed25519.PrivateKey
+	key    *ecdsa.PrivateKey
+	public *statement.Key
 }
 
 func newLog(t testing.TB) *testLog {

@@ -323,3 +323,28 @@ func (f *fixture) unpack(zip []byte, dir string) {
 	}
 	write(f.t, nil, dir, "image")
 }
+
+// TestDocumented: the table in doc/interoperability.md is this one.
+func TestDocumented(t *testing.T) {
+	var want strings.Builder
+	for _, x := range tamperings[1:] {
+		fmt.Fprintf(&want, "| %s | %s |", x.name, x.ours)
+		for _, why := range []string{x.cosign, x.sigstore, x.openssl, x.torchwood} {
+			if why == "" {
+				want.WriteString(" ✓ |")
+			} else {
+				want.WriteString(" – |")
+			}
+		}
+		want.WriteString("\n")
+	}
+	doc := string(read(t, "..", "..", "doc", "interoperability.md"))
+	_, table, _ := strings.Cut(doc, "\n| tampered with |")
+	_, table, _ = strings.Cut(table, "|---|---|---|---|---|---|\n")
+	if table, _, _ = strings.Cut(table, "\n\n"); table+"\n" != want.String() {
+		t.Errorf("doc/interoperability.md should have the table\n%s", &want)
+	}
+	if ways := fmt.Sprintf(" in %d ways;", len(tamperings)-1); !strings.Contains(doc, ways) {
+		t.Errorf("doc/interoperability.md does not say%s", ways)
+	}
+}
