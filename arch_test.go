@@ -61,12 +61,12 @@ var rooms = map[string][]string{
 	"ledger/witness":  {"ledger/proof"},
 
 	"sandbox":      {},
-	"seal/examine": {"dossier", "fact", "judge", "schemes", "statement"},
+	"seal/examine": {"dossier", "fact", "judge", "product", "schemes", "statement"},
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 
 	"cmd/probat": {
-		"blob", "credential", "dossier", "evaluate", "fact", "judge", "lab", "ledger", "ledger/proof", "ledger/witness", "reference", "report", "sandbox", "scheme",
+		"blob", "credential", "dossier", "evaluate", "fact", "judge", "lab", "ledger", "ledger/proof", "ledger/witness", "product", "reference", "report", "sandbox", "scheme",
 		"schemes", "schemetest", "seal", "seal/examine", "statement", "strictyaml", "tree", "unpack", "verify",
 	},
 	"examples/build": {},

@@ -18,6 +18,9 @@ func Run(context.Context, string, io.Reader, io.Writer, Options) (Report, error)
 	return unsupported(), fmt.Errorf("starting a sandbox on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 
+// Hide does nothing: this system is not asked to.
+func Hide() error { return nil }
+
 // Probe reports level none.
 func Probe(context.Context) (Report, error) { return unsupported(), nil }
 

@@ -23,12 +23,20 @@ import (
 // What hostile bytes come near a lab's keys is parsed in a child that has none. These are the things that it can be asked to do.
 const (
 	taskEvaluate = "evaluate"
+	taskDeclared = "declared"
 	taskExamine  = "examine"
+	taskShow     = "show"
 	taskIdentify = "identify"
 )
 
 func tasks() []sandbox.Task {
-	return []sandbox.Task{{Name: taskEvaluate, Run: childEvaluate}, {Name: taskExamine, Run: childExamine}, {Name: taskIdentify, Run: childIdentify}}
+	return []sandbox.Task{
+		{Name: taskEvaluate, Run: childEvaluate},
+		{Name: taskDeclared, Run: childDeclared},
+		{Name: taskExamine, Run: childExamine},
+		{Name: taskShow, Run: childShow},
+		{Name: taskIdentify, Run: childIdentify},
+	}
 }
 
 // evaluation is the input of taskEvaluate. Paths are absolute.
@@ -42,8 +50,8 @@ type evaluation struct {
 	Quiet                bool
 }
 
-// childEvaluate evaluates a product into a dossier and writes the summary for people to out.
-func childEvaluate(ctx context.Context, in io.Reader, out, progress io.Writer) error {
+// childEvaluate evaluates a product into a dossier. What people read of it another child writes, which has seen no product.
+func childEvaluate(ctx context.Context, in io.Reader, _, progress io.Writer) error {
 	debug.SetMemoryLimit(memoryLimit)
 	var e evaluation
 	if err := json.NewDecoder(in).Decode(&e); err != nil {
@@ -72,10 +80,7 @@ func childEvaluate(ctx context.Context, in io.Reader, out, progress io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := dossier.Write(e.Out, c, besides()...); err != nil {
-		return err
-	}
-	return report.Text(out, c, report.Style{})
+	return dossier.Write(e.Out, c)
 }
 
 // examination is the input of taskExamine.
@@ -100,6 +105,25 @@ func childExamine(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 	}
 	_, err = out.Write(data)
 	return err
+}
+
+// childShow writes a dossier's report, or its summary for people, to out.
+func childShow(ctx context.Context, in io.Reader, out, _ io.Writer) error {
+	var e struct {
+		Dossier string
+		HTML    bool
+	}
+	if err := json.NewDecoder(in).Decode(&e); err != nil {
+		return fmt.Errorf("reading what to show: %w", err)
+	}
+	c, err := readSound(ctx, e.Dossier)
+	if err != nil {
+		return err
+	}
+	if e.HTML {
+		return report.HTML(out, c)
+	}
+	return report.Text(out, c, report.Style{})
 }
 
 // isolation says how much of the sandbox a command demands.

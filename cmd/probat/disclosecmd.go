@@ -166,5 +166,5 @@ func (p *program) attach(ctx context.Context, l *lab.Lab, path string, d *creden
 	if err != nil {
 		return err
 	}
-	return p.writeCredential(l, s, path)
+	return p.writeCredential(ctx, l, s, path, level)
 }

@@ -82,8 +82,9 @@ dossier with everything behind the verdicts. PRODUCT is a file, a directory, or 
 
 Without --scheme the declaration's schemes are judged, else ts-33.117. S is the id of a scheme or a path to one.
 
---seal does what "probat seal" does with the dossier, in the lab that --lab names: the product is parsed in a child process without
-keys, and the passphrase is asked for afterwards. The credential then says that this lab observed the product.
+--seal does what "probat seal" does with the dossier, in the lab that --lab names: the product is copied into the lab's folder, hashed
+on the way and parsed there, in a child process without keys, and the passphrase is asked for afterwards. A directory is not copied: it
+stays where it is. The credential then says that this lab observed the product.
 
 Exit codes: 0 evaluated (a damaged product too: what could not be read is in the dossier as unobserved)
             1 evaluated, and what --fail-on names is so
@@ -148,6 +149,16 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 	if err != nil {
 		return err
 	}
+	out := o.out
+	if out == "" {
+		out = defaultOut(path)
+	}
+	if err := dossier.Replaceable(out); err != nil {
+		return err
+	}
+	if o.sealing {
+		return p.evaluateAndSeal(ctx, path, asOf, out, o)
+	}
 	release, err := evaluate.OpenRelease(path, o.declaration)
 	if err != nil {
 		return err
@@ -162,20 +173,6 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 	}
 	if err := checkFailOn(o.failOn, schemes); err != nil {
 		return err
-	}
-	out := o.out
-	if out == "" {
-		out = defaultOut(path)
-	}
-	if err := dossier.Replaceable(out); err != nil {
-		return err
-	}
-	if o.sealing {
-		e, err := o.evaluation(path, asOf)
-		if err != nil {
-			return err
-		}
-		return p.evaluateAndSeal(ctx, e, release, out, o)
 	}
 	options := evaluate.Options{
 		Schemes: schemes, References: refs, AsOf: asOf, Budget: o.budget, Workers: o.workers, LeaveOut: o.skip, Cache: o.cache(),
@@ -195,33 +192,6 @@ func (p *program) evaluate(ctx context.Context, path string, o *evaluateOptions)
 		p.say("next: %s", nextCommand(out, contents))
 	}
 	return failOn(o.failOn, contents.Outcomes)
-}
-
-// evaluation says to a child what to evaluate; it stands in another folder, so paths are absolute.
-func (o *evaluateOptions) evaluation(path, asOf string) (evaluation, error) {
-	var errs []error
-	abs := func(s string) string {
-		if s == "" {
-			return s
-		}
-		a, err := filepath.Abs(s)
-		errs = append(errs, err)
-		return a
-	}
-	e := evaluation{
-		Product: abs(path), Declaration: abs(o.declaration), AsOf: asOf, MaxBytes: o.budget.Bytes, MaxEntries: o.budget.Entries, MaxDepth: o.budget.Depth,
-		Workers: o.workers, Skip: o.skip,
-	}
-	for _, s := range o.schemes {
-		if isPath(s) {
-			s = abs(s)
-		}
-		e.Schemes = append(e.Schemes, s)
-	}
-	for _, r := range o.refs {
-		e.References = append(e.References, abs(r))
-	}
-	return e, errors.Join(errs...)
 }
 
 // watched shows progress while fn looks at a product.
@@ -300,6 +270,22 @@ func failOn(words []string, outcomes []*judge.Outcome) error {
 		}
 	}
 	return failedOn(met)
+}
+
+// checkFailOnPlan is checkFailOn for what is known of a dossier that a child made.
+func checkFailOnPlan(words []string, p *examine.Plan) error {
+	for _, w := range words {
+		_, known := failWords[w]
+		for _, s := range p.Schemes {
+			for _, v := range s.Verdicts {
+				known = known || names(w, s.Policy.Scheme, v.Requirement)
+			}
+		}
+		if !known {
+			return usage("--fail-on fail, inconclusive, not-assessed, or a requirement such as 4.3.2.1", "--fail-on %q is no verdict and no requirement of the schemes", w)
+		}
+	}
+	return nil
 }
 
 // failOnPlan is failOn for what is known of a dossier that a child made.

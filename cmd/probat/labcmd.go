@@ -18,6 +18,7 @@ import (
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/ledger/proof"
 	"github.com/probat-lab/probat/ledger/witness"
+	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/seal"
 	"github.com/probat-lab/probat/statement"
 )
@@ -154,6 +155,9 @@ func (p *program) openLab(ctx context.Context, f labFlags, o lab.Options, fn fun
 // which takes a second.
 func (p *program) ready(ctx context.Context, f labFlags, long bool) error {
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := sandbox.Hide(); err != nil {
 		return err
 	}
 	given := os.Getenv(passphraseVariable)

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/probat-lab/probat/sandbox"
 )
 
 // passphraseVariable is the environment variable from which scripts hand over a passphrase.
@@ -16,6 +18,9 @@ var workFactor int
 
 // newPassphrase asks for a passphrase twice, or takes PROBAT_PASSPHRASE.
 func (p *program) newPassphrase(ctx context.Context) (string, error) {
+	if err := sandbox.Hide(); err != nil {
+		return "", err
+	}
 	if s := os.Getenv(passphraseVariable); s != "" {
 		return s, nil
 	}
@@ -38,6 +43,9 @@ func (p *program) newPassphrase(ctx context.Context) (string, error) {
 
 // passphrase asks for the passphrase of keys that are there, or takes PROBAT_PASSPHRASE.
 func (p *program) passphrase(ctx context.Context) (string, error) {
+	if err := sandbox.Hide(); err != nil {
+		return "", err
+	}
 	if s := os.Getenv(passphraseVariable); s != "" {
 		return s, nil
 	}

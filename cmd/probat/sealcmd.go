@@ -88,7 +88,7 @@ func (p *program) seal(ctx context.Context, dir string, f *sealFlags) error {
 	if err != nil {
 		return err
 	}
-	return p.sealPlan(ctx, dir, plan, f, statement.Received)
+	return p.sealPlan(ctx, dir, dossierName(dir), plan, f, statement.Received)
 }
 
 // target is one credential to make.
@@ -119,7 +119,7 @@ func (f *sealFlags) targets(plan *examine.Plan) ([]target, error) {
 	return list, nil
 }
 
-func (p *program) sealPlan(ctx context.Context, dir string, plan *examine.Plan, f *sealFlags, observation statement.Observation) error {
+func (p *program) sealPlan(ctx context.Context, dir, name string, plan *examine.Plan, f *sealFlags, observation statement.Observation) error {
 	list, err := f.targets(plan)
 	if err != nil {
 		return err
@@ -127,12 +127,12 @@ func (p *program) sealPlan(ctx context.Context, dir string, plan *examine.Plan, 
 	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
 		for _, t := range list {
 			s, err := seal.Seal(ctx, l, plan, dossierFiles(dir), seal.Options{
-				Scheme: t.scheme, Profile: t.profile, Observation: observation, Name: dossierName(dir), Version: version(), Wait: f.wait,
+				Scheme: t.scheme, Profile: t.profile, Observation: observation, Name: name, Version: version(), Wait: f.wait,
 			})
 			if err != nil {
 				return err
 			}
-			if err := p.writeCredential(l, s, f.out); err != nil {
+			if err := p.writeCredential(ctx, l, s, f.out, f.isolation); err != nil {
 				return err
 			}
 		}
@@ -174,9 +174,12 @@ func dossierFiles(dir string) seal.Files {
 }
 
 // writeCredential writes a credential's file and says what it is.
-func (p *program) writeCredential(l *lab.Lab, s *seal.Sealed, out string) error {
+func (p *program) writeCredential(ctx context.Context, l *lab.Lab, s *seal.Sealed, out string, level isolation) error {
 	if out == "" {
-		out = s.Name + ".probat.zip"
+		var err error
+		if out, err = p.nameFor(ctx, s, level); err != nil {
+			return err
+		}
 	}
 	if err := replaceWith(out, s.Zip, zipHead, 0o644); err != nil {
 		return err
@@ -220,9 +223,21 @@ func (p *program) writeCredential(l *lab.Lab, s *seal.Sealed, out string) error 
 	return nil
 }
 
+// nameFor returns a name for a credential's file here: that of what it is about, unless another credential's file has it.
+func (p *program) nameFor(ctx context.Context, s *seal.Sealed, level isolation) (string, error) {
+	name := s.Name + ".probat.zip"
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return name, nil
+	}
+	if id, _, err := p.identify(ctx, name, level); err == nil && id == s.ID {
+		return name, nil
+	}
+	return s.Name + "-" + s.ID.String()[:8] + ".probat.zip", nil
+}
+
 // how the files begin that may be written over by newer ones of their kind
 const (
-	zipHead      = "PK\x03\x04"
+	zipHead      = "PK\x03\x04??????????????????????????credential.sigstore.json" // ? is any byte: what the first member's header says of it
 	envelopeHead = `{"payload`
 )
 
@@ -253,8 +268,13 @@ func begins(path, head string) error {
 	}
 	defer f.Close()
 	got := make([]byte, len(head))
-	if _, err := io.ReadFull(f, got); err != nil || string(got) != head {
+	if _, err := io.ReadFull(f, got); err != nil {
 		return other
+	}
+	for i := range got {
+		if head[i] != '?' && got[i] != head[i] {
+			return other
+		}
 	}
 	return nil
 }
@@ -299,6 +319,6 @@ func (p *program) refresh(ctx context.Context, arg string, f *sealFlags) error {
 		if err != nil {
 			return err
 		}
-		return p.writeCredential(l, s, f.out)
+		return p.writeCredential(ctx, l, s, f.out, f.isolation)
 	})
 }

@@ -34,7 +34,7 @@ func (p *program) verifyCommand() *cobra.Command {
 
 With --redo PRODUCT --dossier DIR --statement FILE it also evaluates PRODUCT again and compares, byte for byte, with the dossier that was
 sealed. FILE is NAME.dossier.json, which seal writes beside the credential: the statement that binds the dossier to it. Where another build
-of the program sees something else, the differences are listed by observer. Exit code 1 then means: not the same.`,
+of the program sees something else, the differences are listed by observer. Exit code 1 then means: authentic, and not the same.`,
 		Example: `  probat verify router.probat.zip --trust lab.trust --file router-4.2.1.img
   probat verify router.probat.zip --trust lab.trust --redo product.yaml --dossier router.dossier --statement router.dossier.json
   probat verify --inventory fleet.csv --credentials credentials --trust lab.trust`,
@@ -48,14 +48,19 @@ of the program sees something else, the differences are listed by observer. Exit
 			if slices.Contains(rest, "--help") || slices.Contains(rest, "-h") {
 				fmt.Fprint(p.out, "\n", c.Long, "\n")
 			}
-			if r.redo == "" || code == exitUsage || code == exitUnreadable {
-				return silent(code)
+			if r.redo == "" || code == exitUsage || code == exitUnreadable || (code != 0 && code < credential.OtherFile.ExitCode()) {
+				return silent(code) // what is not authentic binds no dossier
 			}
 			same, err := p.redo(c.Context(), rest, r)
+			counts := code == 0 || code >= credential.ValidStale.ExitCode()
+			if err != nil && !counts {
+				p.report(c.Context(), err)
+				return silent(code)
+			}
 			if err != nil {
 				return err
 			}
-			if !same && code == 0 {
+			if !same && counts {
 				code = exitFailOn
 			}
 			return silent(code)

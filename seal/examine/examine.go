@@ -13,6 +13,7 @@ import (
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
+	"github.com/probat-lab/probat/product"
 	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/statement"
 )
@@ -56,10 +57,7 @@ func plan(c *dossier.Contents) (*Plan, error) {
 			return nil, fmt.Errorf("encoding the declaration: %w", err)
 		}
 		p.Declaration = digest(data)
-		p.Release = statement.Release{
-			Kind: fact.Escape(string(d.Kind)), Period: fact.Escape(d.Period), Product: fact.Escape(d.Product), Vendor: fact.Escape(d.Vendor),
-			Version: fact.Escape(d.Version),
-		}
+		p.Release = Release(d)
 	}
 	if len(p.Artifacts) == 0 && p.Declaration == "" {
 		return nil, ErrNothing
@@ -73,6 +71,14 @@ func plan(c *dossier.Contents) (*Plan, error) {
 		p.Schemes = append(p.Schemes, judged(o, items[o.Scheme.ID]))
 	}
 	return p, nil
+}
+
+// Release says what a declaration is about, as statements do.
+func Release(d *product.Declaration) statement.Release {
+	return statement.Release{
+		Kind: fact.Escape(string(d.Kind)), Period: fact.Escape(d.Period), Product: fact.Escape(d.Product), Vendor: fact.Escape(d.Vendor),
+		Version: fact.Escape(d.Version),
+	}
 }
 
 func digest(data []byte) string {
