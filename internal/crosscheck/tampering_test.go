@@ -84,7 +84,7 @@ var tamperings = []tampering{
 		},
 	},
 	{
-		name: "the name of another key", ours: credential.Invalid, cosign: ownKey, sigstore: ownKey, openssl: ownKey, torchwood: onlyProof,
+		name: "the name of another key", ours: credential.Invalid, sigstore: ownKey, openssl: ownKey, torchwood: onlyProof,
 		bend: func(f *fixture) {
 			id := credentialtest.Public(f.t, f.lab.Ledger).ID()
 			f.credential.Envelope.Signatures[0].KeyID, f.credential.Material.PublicKey.Hint = id, id
