@@ -18,13 +18,19 @@ type rows struct {
 	want   map[string]map[string]string
 	issued map[string]*issued
 	digest map[string]string // of dossiers, by the statement about them
-	open   map[string]bool   // tables of which not all can be told, because statements were erased
+	basis  map[string]*basis // statements that credentials rest on, by identity
+	places map[statement.StatusPlace]bool
+	states map[string][]string // of series: their lists as they stood since the last status statement, the last one now
+	open   map[string]bool     // tables of which not all can be told, because statements were erased
 }
 
 // issued is a credential and what became of it.
 type issued struct {
 	leaf                           int64
 	caseID, verdicts               string
+	observation                    statement.Observation
+	declared                       bool
+	subjects                       []statement.Subject
 	policy                         statement.Policy
 	place                          statement.StatusPlace
 	revoked, suspended, superseded bool
@@ -44,7 +50,10 @@ var tables = map[string]struct {
 }
 
 func newRows() *rows {
-	r := &rows{want: map[string]map[string]string{}, issued: map[string]*issued{}, digest: map[string]string{}, open: map[string]bool{}}
+	r := &rows{
+		want: map[string]map[string]string{}, issued: map[string]*issued{}, digest: map[string]string{}, open: map[string]bool{}, basis: map[string]*basis{},
+		places: map[statement.StatusPlace]bool{}, states: map[string][]string{},
+	}
 	for name := range tables {
 		r.want[name] = map[string]string{}
 	}
@@ -79,7 +88,7 @@ var tableOf = map[string]string{
 
 // take learns from the next entry.
 func (r *rows) take(e ledger.Entry) error {
-	table, ok := tableOf[e.Type]
+	table, ok := tableOf[typeOf(e)]
 	if !ok {
 		return nil
 	}
@@ -96,18 +105,23 @@ func (r *rows) take(e ledger.Entry) error {
 	case *statement.Submission:
 		r.put(table, true, e.Case, p.Policy.Scheme, p.Attempt, id) // one that judges anew is the same attempt
 	case *statement.Verdicts:
+		r.basis[id] = &basis{s, e.Case}
 		r.put(table, false, id, p.Policy.Scheme, p.Policy.Profile, r.digest[p.Dossier])
 	case *statement.Dossier:
+		r.basis[id] = &basis{s, e.Case}
 		r.digest[id] = p.Dossier
 	case *statement.Credential:
 		k := &p.Core
-		c := &issued{leaf: e.Index, caseID: e.Case, policy: k.Policy, place: k.Status}
+		c := &issued{
+			leaf: e.Index, caseID: e.Case, policy: k.Policy, place: k.Status, observation: k.Observation, declared: k.Release.Product != "", subjects: s.Subjects,
+		}
 		for _, i := range p.InputAttestations {
 			if i.URI == statement.TypeVerdicts {
 				c.verdicts = i.Digest.SHA256
 			}
 		}
 		r.issued[id] = c
+		return r.restsOn(p, s.Subjects, e.Case)
 	case *statement.Change:
 		return r.change(p)
 	case *statement.Notice:
@@ -124,6 +138,7 @@ func (r *rows) take(e ledger.Entry) error {
 		r.put(table, false, p.To, id)
 	case *statement.Status:
 		r.put(table, false, p.Series, p.Sequence, id)
+		return r.status(p)
 	}
 	return nil
 }
@@ -143,6 +158,7 @@ func (r *rows) change(c *statement.Change) error {
 	case statement.Superseded:
 		i.superseded = true
 	}
+	r.states[i.place.Series] = append(r.states[i.place.Series], encoded(r.lists(i.place.Series)))
 	return nil
 }
 

@@ -38,13 +38,30 @@ func releaseKeys(p *examine.Plan) []string {
 		slices.Sort(digests)
 		keys = append(keys, hash(append([]string{"artifacts"}, digests...)...))
 	}
+	if a := largest(p.Artifacts); a != "" {
+		keys = append(keys, hash("artifact", a)) // a note added to the same image is no other release
+	}
 	if r := p.Release; r.Product != "" {
-		keys = append(keys, hash("declared", r.Vendor, r.Product, r.Version, r.Period))
+		keys = append(keys, hash("declared", fold(r.Vendor), fold(r.Product), plain(r.Version), plain(r.Period)))
 	}
 	if len(keys) == 0 {
 		keys = append(keys, hash("declaration", p.Declaration))
 	}
 	return keys
+}
+
+// plain leaves a version's punctuation: 4.2.1 is not 42.1.
+func plain(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// largest returns the digest of the largest file among the artifacts.
+func largest(list []examine.Artifact) (digest string) {
+	size := int64(0)
+	for _, a := range list {
+		if a.Type == "file" && a.Size > size {
+			digest, size = a.Digest, a.Size
+		}
+	}
+	return digest
 }
 
 func hash(parts ...string) string {

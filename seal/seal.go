@@ -4,15 +4,20 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
+	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
@@ -22,6 +27,7 @@ type Options struct {
 	Scheme      string // id; may be empty where the dossier has one
 	Profile     string // of the scheme; empty: the whole scheme
 	Observation statement.Observation
+	Anyway      bool          // also where a credential of these bytes for the scheme is suspended or revoked
 	Name        string        // for the credential's file, where no declaration names the product; may be empty
 	Version     string        // of this program
 	Wait        time.Duration // how long witnesses are waited for
@@ -76,7 +82,7 @@ func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Optio
 	if err := w.name(ctx); err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
-	for _, step := range []func(context.Context) error{w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
+	for _, step := range []func(context.Context) error{w.standing, w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("sealing: %w", err)
 		}
@@ -129,6 +135,9 @@ func (w *work) choose() error {
 		return fmt.Errorf("%w: the dossier has no scheme %q", ErrUnknown, w.options.Scheme)
 	}
 	w.policy = w.judged.Policy
+	if err := lookAlike(w.policy); err != nil {
+		return err
+	}
 	if w.options.Profile == "" {
 		return nil
 	}
@@ -139,6 +148,39 @@ func (w *work) choose() error {
 		}
 	}
 	return fmt.Errorf("%w: the scheme %s has no profile %q", ErrUnknown, w.policy.Scheme, w.options.Profile)
+}
+
+// ErrLookAlike is returned for a scheme that people would take for another one.
+var ErrLookAlike = errors.New("the scheme looks like one that comes with this program, and is another: give it an id of its own, or judge the dossier anew")
+
+// lookAlike refuses a scheme whose id differs from that of a shipped one in case and punctuation only, or not at all while its file does, and
+// an id that is not plain ASCII.
+func lookAlike(p statement.Policy) error {
+	for _, text := range []string{p.Scheme, p.Edition} {
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' && r != ' ' || r > '~' }) {
+			return fmt.Errorf("%w: %q", ErrLookAlike, text)
+		}
+	}
+	for _, id := range schemes.IDs() {
+		if fold(id) != fold(p.Scheme) {
+			continue
+		}
+		source, _ := schemes.Source(id)
+		if sum := sha256.Sum256(source); id != p.Scheme || hex.EncodeToString(sum[:]) != p.Digest {
+			return fmt.Errorf("%w: %s", ErrLookAlike, p.Scheme)
+		}
+	}
+	return nil
+}
+
+// fold leaves the letters and digits of a name, in lower case.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
 }
 
 // keepFiles copies the dossier's files into the lab's evidence, each by its digest.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/probat-lab/probat/lab"
@@ -43,7 +44,15 @@ func supersede(ctx context.Context, l *lab.Lab, id statement.ID) error {
 	if err != nil {
 		return err
 	}
+	told, err := replay(ctx, l)
+	if err != nil {
+		return err
+	}
+	me := told.issued[r.id]
 	for _, o := range older {
+		if is := told.issued[o.id]; is == nil || me == nil || weaker(me, is) {
+			continue
+		}
 		c := statement.Change{Reason: "a later credential for the same release and scheme was issued", Standing: statement.Superseded, Successor: r.id}
 		if err := change(ctx, l, o, "superseded/"+o.id, c, `superseded = 1`); err != nil {
 			return err
@@ -51,6 +60,40 @@ func supersede(ctx context.Context, l *lab.Lab, id statement.ID) error {
 		if o.series != r.series {
 			if err := publishList(ctx, l, o.series); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// weaker tells whether a credential rests on less than an older one: then it does not take its place. The lab saw the product itself then and
+// not now, or its vendor declared it then and nobody does now.
+func weaker(me, older *issued) bool {
+	return older.observation == statement.ObservedHere && me.observation != statement.ObservedHere || older.declared && !me.declared
+}
+
+// ErrStanding is returned for sealing where a credential of the same release and scheme is suspended or revoked.
+var ErrStanding = errors.New("a credential of these bytes for the same scheme is suspended or revoked")
+
+// standing refuses to issue a new credential beside one that is suspended or revoked, for any of the same bytes.
+func (w *work) standing(ctx context.Context) error {
+	if w.options.Anyway {
+		return nil
+	}
+	if e, err := w.lab.Ledger.ByKey(ctx, "credential/"+w.base); err == nil && w.lab.Counts(e) {
+		return nil // the same again: no new one is issued
+	}
+	told, err := replay(ctx, w.lab)
+	if err != nil {
+		return err
+	}
+	for id, c := range told.issued {
+		if c.policy.Scheme != w.policy.Scheme || !(c.revoked || c.suspended) {
+			continue
+		}
+		for _, s := range w.plan.Subjects() {
+			if slices.ContainsFunc(c.subjects, func(o statement.Subject) bool { return o.Digest == s.Digest }) {
+				return fmt.Errorf("%w: %s", ErrStanding, id)
 			}
 		}
 	}
@@ -87,6 +130,15 @@ func restate(ctx context.Context, l *lab.Lab, id statement.ID, fn func(credentia
 	if err != nil {
 		return err
 	}
+	told, err := replay(ctx, l)
+	if err != nil {
+		return err
+	}
+	is := told.issued[r.id]
+	if is == nil {
+		return fmt.Errorf("%w: the ledger has no credential %s", ErrUnknown, id)
+	}
+	r.revoked, r.suspended, r.superseded = is.revoked, is.suspended, is.superseded
 	changed := fn(r)
 	if changed != nil && !errors.Is(changed, ErrState) {
 		return changed

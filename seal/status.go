@@ -101,34 +101,20 @@ func logStatus(ctx context.Context, l *lab.Lab, series string, sequence int64, l
 
 // statusLists returns the lists of a series by purpose, and sequence number and identity of the statement that they follow.
 func statusLists(ctx context.Context, l *lab.Lab, series string, sequence *int64, latest *sql.NullString) ([]statement.StatusList, error) {
-	var lists credential.Lists
 	err := l.DB.Read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, `SELECT sequence, status FROM series WHERE id = $1`, series).Scan(sequence, latest); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT place, revoked, suspended, superseded FROM credentials WHERE series = $1 AND revoked + suspended + superseded > 0`, series)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var place int64
-			var is [3]int
-			if err := rows.Scan(&place, &is[0], &is[1], &is[2]); err != nil {
-				return err
-			}
-			for i, standing := range []statement.Standing{statement.Revoked, statement.Suspended, statement.Superseded} {
-				if is[i] != 0 {
-					lists.Put(place, standing)
-				}
-			}
-		}
-		return rows.Err()
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading what stands of series %s: %w", series, err)
 	}
-	return lists.Encode(), nil
+	r, err := replay(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return r.lists(series).Encode(), nil
 }
 
 // register logs the public statements that no register lists yet, if there is one that is not itself a register.

@@ -193,6 +193,10 @@ func labError(err error) error {
 		hint = "say more: --scheme, --profile, or more digits of --finding"
 	case errors.Is(err, seal.ErrUnknown):
 		hint = "probat report DOSSIER --format json shows schemes, requirements and fingerprints; probat ledger show what the lab has done"
+	case errors.Is(err, seal.ErrStanding):
+		hint = "probat ledger show says what became of it; --anyway issues another one all the same"
+	case errors.Is(err, seal.ErrLookAlike):
+		hint = "probat judge DOSSIER --scheme S --out NEW judges it anew"
 	case errors.Is(err, seal.ErrNotice):
 		hint = "probat notice CREDENTIAL --reason …; then probat revoke with --notice, --vendor and --agrees or --disputes, or wait until its time is over"
 	case errors.Is(err, lab.ErrNoRoot):

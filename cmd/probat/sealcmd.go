@@ -27,12 +27,14 @@ type sealFlags struct {
 	schemes  []string
 	profiles []string
 	out      string
+	anyway   bool
 	wait     time.Duration
 }
 
 func (f *sealFlags) add(c *cobra.Command) {
 	f.labFlags.add(c)
 	c.Flags().BoolVar(&f.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
+	c.Flags().BoolVar(&f.anyway, "anyway", false, "also where a credential of these bytes for the scheme is suspended or revoked")
 	c.Flags().DurationVar(&f.wait, "wait", 10*time.Second, "how long witnesses are waited for; what they cosign later is added by --refresh")
 }
 
@@ -127,7 +129,7 @@ func (p *program) sealPlan(ctx context.Context, dir, name string, plan *examine.
 	return p.withLab(ctx, f.labFlags, func(l *lab.Lab) error {
 		for _, t := range list {
 			s, err := seal.Seal(ctx, l, plan, dossierFiles(dir), seal.Options{
-				Scheme: t.scheme, Profile: t.profile, Observation: observation, Name: name, Version: version(), Wait: f.wait,
+				Scheme: t.scheme, Profile: t.profile, Observation: observation, Name: name, Version: version(), Wait: f.wait, Anyway: f.anyway,
 			})
 			if err != nil {
 				return err

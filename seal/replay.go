@@ -1,0 +1,128 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/probat-lab/probat/credential"
+	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/ledger"
+	"github.com/probat-lab/probat/statement"
+)
+
+// replay goes through the whole ledger and returns what follows from it. What the lab signs about the standing of credentials is taken from
+// here and not from the marks in its tables: who can write to the database must not make it sign what never happened.
+func replay(ctx context.Context, l *lab.Lab) (*rows, error) {
+	r := newRows()
+	for e, err := range l.Ledger.Entries(ctx, 0, l.Ledger.Status().Size) {
+		if err != nil {
+			return nil, fmt.Errorf("reading what the ledger says: %w", err)
+		}
+		if err := r.take(e); err != nil && !errors.Is(err, errUnfounded) {
+			return nil, fmt.Errorf("entry %d of the ledger: %w", e.Index, err)
+		}
+	}
+	return r, nil
+}
+
+// typeOf returns the predicate type of an entry: as its statement says, which the tree commits to; for an erased one as its row says.
+func typeOf(e ledger.Entry) string {
+	if e.Envelope == nil {
+		return e.Type
+	}
+	const before = `,"predicateType":"`
+	i := bytes.LastIndex(e.Envelope.Payload, []byte(before))
+	if i < 0 {
+		return ""
+	}
+	rest := e.Envelope.Payload[i+len(before):]
+	return string(rest[:max(bytes.IndexByte(rest, '"'), 0)])
+}
+
+// basis is a statement that credentials may rest on, and its case.
+type basis struct {
+	*statement.Statement
+	caseID string
+}
+
+// errUnfounded is about a credential or a status list that does not follow from what is in the ledger before it.
+var errUnfounded = errors.New("it does not follow from the ledger")
+
+// restsOn checks that a credential says what the statements say that it rests on.
+func (r *rows) restsOn(c *statement.Credential, subjects []statement.Subject, caseID string) error {
+	k := &c.Core
+	if r.places[k.Status] {
+		return fmt.Errorf("%w: another credential has its place %d in the status lists", errUnfounded, k.Status.Index)
+	}
+	r.places[k.Status] = true
+	found := map[string]int{}
+	for _, i := range c.InputAttestations {
+		b := r.basis[i.Digest.SHA256]
+		if b == nil || b.Predicate.TypeURI() != i.URI || b.caseID != caseID {
+			return fmt.Errorf("%w: it rests on %s, which is no such statement of its case before it", errUnfounded, i.Digest.SHA256)
+		}
+		found[i.URI]++
+		same := slices.Equal(b.Subjects, subjects)
+		switch p := b.Predicate.(type) {
+		case *statement.Verdicts:
+			counts := p.ProfileCounts == nil == (k.ProfileCounts == nil) && (p.ProfileCounts == nil || *p.ProfileCounts == *k.ProfileCounts)
+			if !same || !counts || p.Counts != k.Counts || p.Policy != k.Policy || p.Sealed != k.Sealed {
+				return fmt.Errorf("%w: it says other verdicts than statement %s", errUnfounded, i.Digest.SHA256)
+			}
+		case *statement.Dossier:
+			if !same || p.Observation != k.Observation || p.JudgedAsOf != k.JudgedAsOf {
+				return fmt.Errorf("%w: it says another observation than statement %s", errUnfounded, i.Digest.SHA256)
+			}
+		}
+	}
+	if found[statement.TypeVerdicts] != 1 || found[statement.TypeDossier] != 1 {
+		return fmt.Errorf("%w: it rests on %d statements of verdicts and %d of dossiers, not one each", errUnfounded, found[statement.TypeVerdicts], found[statement.TypeDossier])
+	}
+	return nil
+}
+
+// lists returns the status lists of a series as they follow from the changes so far.
+func (r *rows) lists(series string) *credential.Lists {
+	var lists credential.Lists
+	for _, c := range r.issued {
+		if c.place.Series != series {
+			continue
+		}
+		for standing, is := range map[statement.Standing]bool{statement.Revoked: c.revoked, statement.Suspended: c.suspended, statement.Superseded: c.superseded} {
+			if is {
+				lists.Put(c.place.Index, standing)
+			}
+		}
+	}
+	return &lists
+}
+
+func encoded(l *credential.Lists) string {
+	var b strings.Builder
+	for _, x := range l.Encode() {
+		b.WriteString(x.Purpose + " " + x.EncodedList + "\n")
+	}
+	return b.String()
+}
+
+// status checks that a status list says what the changes before it say. Lists are made just before they are logged, so the state at any
+// moment since the list before is right.
+func (r *rows) status(p *statement.Status) error {
+	var b strings.Builder
+	for _, x := range p.Lists {
+		b.WriteString(x.Purpose + " " + x.EncodedList + "\n")
+	}
+	states := r.states[p.Series]
+	if len(states) == 0 {
+		states = []string{encoded(r.lists(p.Series))}
+	}
+	r.states[p.Series] = states[len(states)-1:]
+	if !slices.Contains(states, b.String()) {
+		return fmt.Errorf("%w: the status list says of a credential what no change before it says", errUnfounded)
+	}
+	return nil
+}
