@@ -19,18 +19,19 @@ type Issue struct {
 	Origin        string                       // of the log
 	Core          statement.Core               // without ValidFrom and ValidUntil
 	For           time.Duration                // how long it is valid, from Core.Act.Time on
-	Inputs        []statement.InputAttestation // the statements that it rests on, the Verdicts statement among them
+	Inputs        []statement.InputAttestation // the statements that it rests on: one about the dossier, one of verdicts
 	Subjects      []statement.Subject          // the artifacts, or the declaration of a release without any
 	VerifierBuild map[string]string            // the program: name and version
 }
 
-// NewCredential makes the statement of a credential: an SLSA Verification Summary v1 around the core.
+// NewCredential makes the statement of a credential: an SLSA Verification Summary v1 around the core. It makes none whose content [Verify] would call
+// INVALID: subjects have names and digests of their own, the inputs are one dossier and one statement of verdicts, it is valid for at most [MaxValidity].
 func NewCredential(i Issue) (*statement.Statement, error) {
 	from, err := statement.ParseTime(i.Core.Act.Time)
 	if err != nil {
 		return nil, fmt.Errorf("making a credential: %w", err)
 	}
-	if i.For < time.Second || len(i.Subjects) == 0 {
+	if i.For < time.Second || i.For > MaxValidity || len(i.Subjects) == 0 {
 		return nil, fmt.Errorf("making a credential: it would be valid for %s and has %d subjects", i.For, len(i.Subjects))
 	}
 	core := i.Core
@@ -51,6 +52,9 @@ func NewCredential(i Issue) (*statement.Statement, error) {
 	}
 	if c.Verifier.Version == nil {
 		c.Verifier.Version = map[string]string{}
+	}
+	if f := flaws(i.Origin, c, i.Subjects); len(f) > 0 {
+		return nil, fmt.Errorf("making a credential: %s", strings.Join(f, "; "))
 	}
 	s := &statement.Statement{Subjects: i.Subjects, Predicate: c}
 	if _, err := s.Bytes(); err != nil {

@@ -47,6 +47,17 @@ func TestNewCredential(t *testing.T) {
 		"without case":  func(i *credential.Issue) { i.Core.Act.Case = "" },
 		"without input": func(i *credential.Issue) { i.Inputs = nil },
 		"case length":   func(i *credential.Issue) { i.Core.CaseLength++ },
+		"for too long":  func(i *credential.Issue) { i.For = credential.MaxValidity + time.Second },
+		"a third input": func(i *credential.Issue) { i.Inputs = append(i.Inputs, i.Inputs[1]) },
+		"one input":     func(i *credential.Issue) { i.Inputs = i.Inputs[:1] },
+		"twins":         func(i *credential.Issue) { i.Subjects = append(i.Subjects, i.Subjects[0]) },
+		"one digest": func(i *credential.Issue) {
+			i.Subjects = append(i.Subjects, statement.Subject{Name: "b", Digest: i.Subjects[0].Digest})
+		},
+		"not ASCII": func(i *credential.Issue) { i.Core.Policy.Edition = "\u0392" },
+		"more than the whole": func(i *credential.Issue) {
+			i.Core.Policy.Profile, i.Core.ProfileCounts = "part", &statement.Counts{Pass: 41}
+		},
 	} {
 		i := l.NewCredential().Issue
 		bend(&i)

@@ -65,7 +65,7 @@ func TestFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, r := range credential.Fleet(hosts, held) {
+	for _, r := range credential.Fleet(hosts, held, "") {
 		got = append(got, r.Host+" "+string(r.State)+" "+strings.Join(r.Credentials, ", "))
 	}
 	wanted := []string{
@@ -75,17 +75,73 @@ func TestFleet(t *testing.T) {
 	if d := cmp.Diff(wanted, got); d != "" {
 		t.Error(d)
 	}
+	if r := credential.Fleet(hosts[4:5], held, "")[0]; r.Outcome != "PASSED" || len(r.Groups) != 1 || r.Groups[0].Credential != "j" || r.Groups[0].Counts.Of != 42 || len(r.Withdrawn) != 0 {
+		t.Errorf("%+v", r)
+	}
 	for _, w := range credential.Words() {
 		if w == credential.OtherFile { // an inventory gives digests, not files
 			continue
 		}
-		r := credential.Fleet([]credential.Host{{Name: "x", Digest: digest(1)}}, []credential.Held{{Name: "n", Result: &credential.Result{Word: w, Facts: held[0].Result.Facts}}})
+		r := credential.Fleet([]credential.Host{{Name: "x", Digest: digest(1)}}, []credential.Held{{Name: "n", Result: &credential.Result{Word: w, Facts: held[0].Result.Facts}}}, "")
 		if s := r[0].State; s == credential.Unknown || (s == credential.IsInvalid) != !w.Authentic() {
 			t.Errorf("%s is %s", w, s)
 		}
 	}
 	if len(credential.States()) != 10 || !slices.Contains(credential.States(), credential.Unknown) {
 		t.Error(credential.States())
+	}
+}
+
+// TestFleetGroups: a host is as good as the worst of the schemes and profiles, each by its best credential; the order of the files does not matter.
+func TestFleetGroups(t *testing.T) {
+	l := credentialtest.New(t, origin, 3)
+	in := input(l)
+	in.RequirePassed = false
+	var held []credential.Held
+	index := int64(100)
+	add := func(name string, s statement.Standing, bend func(*credential.Issue)) {
+		c := l.NewCredential()
+		index++
+		c.Index, c.Issue.Core.Status.Index = index, index
+		bend(&c.Issue)
+		zip := c.Seal()
+		if s != "" {
+			zip = c.Refresh(index, noon, with(c.Index, s))
+		}
+		held = append(held, credential.Held{Name: name, Result: credential.Verify(zip, in)})
+	}
+	failed := func(i *credential.Issue) { i.Core.Counts.Fail = 1 }
+	profile := func(i *credential.Issue) {
+		i.Core.Policy.Profile, i.Core.ProfileCounts = "part", &statement.Counts{Pass: 3}
+	}
+	other := func(i *credential.Issue) { i.Core.Policy.Scheme = "other" }
+	check := func(policy, state, outcome string, groups, withdrawn int) {
+		t.Helper()
+		for range 2 {
+			slices.Reverse(held)
+			r := credential.Fleet([]credential.Host{{Name: "x", Digest: credentialtest.Image}}, held, policy)[0]
+			if string(r.State) != state || r.Outcome != outcome || len(r.Groups) != groups || len(r.Withdrawn) != withdrawn {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	add("a", "", func(*credential.Issue) {})
+	check("", "covered", "PASSED", 1, 0)
+	add("b", statement.Revoked, func(*credential.Issue) {})
+	check("", "covered", "PASSED", 1, 1) // one of the group is good, and the other is said
+	add("c", "", profile)
+	check("", "covered", "PASSED", 2, 1)
+	add("d", statement.Suspended, other)
+	check("", "suspended", "PASSED", 3, 2)
+	check("TS-33.117", "covered", "PASSED", 2, 1)
+	check("other", "suspended", "PASSED", 1, 1)
+	check("none", "unknown", "", 0, 0)
+	add("e", statement.Superseded, other)
+	add("f", "", func(i *credential.Issue) { other(i); failed(i) })
+	check("", "covered", "FAILED", 3, 2) // the newest of the other scheme stands, and failed
+	check("TS-33.117", "covered", "PASSED", 2, 1)
+	if g := credential.Fleet([]credential.Host{{Name: "x", Digest: credentialtest.Image}}, held, "")[0].Groups; g[1].Profile != "part" || g[1].Counts.Of != 3 || g[2].Credential != "f" || g[2].Counts.Fail != 1 {
+		t.Errorf("%+v", g)
 	}
 }
 
@@ -140,7 +196,7 @@ func FuzzParseInventory(f *testing.F) {
 				t.Errorf("%+v", h)
 			}
 		}
-		if rows := credential.Fleet(hosts, nil); len(rows) != len(hosts) {
+		if rows := credential.Fleet(hosts, nil, ""); len(rows) != len(hosts) {
 			t.Errorf("%d rows for %d hosts", len(rows), len(hosts))
 		}
 	})

@@ -28,8 +28,11 @@ type Reason struct {
 
 // Facts are what a credential says, and what the verifier found around it. Times are RFC 3339.
 type Facts struct {
-	ID          string                   `json:"id"` // of the credential's statement
-	Lab         statement.LabIdentity    `json:"lab"`
+	ID string `json:"id"` // of the credential's statement
+	// Lab is the lab as the trust file names it. Its independence is what the credential says, unless that is more than the trust file says.
+	Lab statement.LabIdentity `json:"lab"`
+	// CallsLab is the lab as the credential names it, where that is another name or operator.
+	CallsLab    *statement.LabIdentity   `json:"callsLab,omitempty"`
 	Origin      string                   `json:"origin"`
 	Release     statement.Release        `json:"release"`
 	Policy      statement.Policy         `json:"policy"`

@@ -53,6 +53,9 @@ func (s *Seen) Bytes() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing what was seen: %w", err)
 	}
+	if len(b) >= MaxSeen {
+		return nil, fmt.Errorf("writing what was seen: %d bytes, at most %d would be read again", len(b)+1, MaxSeen)
+	}
 	return append(b, '\n'), nil
 }
 
@@ -191,10 +194,7 @@ func (v *verifier) remember() *Seen {
 		series := v.credential.Core.Status.Series
 		all := *n.lists
 		for _, s := range v.lists {
-			for i := range all.Revoked {
-				all.Revoked[i] |= s.lists.Revoked[i]
-				all.Superseded[i] |= s.lists.Superseded[i]
-			}
+			all.keep(s.lists)
 		}
 		me.Series = slices.DeleteFunc(me.Series, func(x SeenSeries) bool { return x.Series == series })
 		encoded := n.encoded // packing is the slowest step of all, and seldom needed

@@ -41,54 +41,6 @@ func timeOf(s string) time.Time {
 	return t
 }
 
-// content checks that the credential is of this lab and says nothing in two ways.
-func (v *verifier) content() {
-	const where = "the zip: " + nameCredential
-	c, k := v.credential, &v.credential.Core
-	if want := verifierID(v.trust.Trust.Origin); c.Verifier.ID != want {
-		v.fail(Invalid, where, "it is issued in the name of %q, not of %q", c.Verifier.ID, want)
-	}
-	if k.Act.Actor.Class != statement.Lab || k.Act.Actor.Proof != statement.ByKey {
-		v.fail(Invalid, where, "its actor is no lab that signed with its key")
-	}
-	if c.SLSAVersion != slsaVersion || !equalLevels(c.VerifiedLevels, levels(k)) {
-		v.fail(Invalid, where, "the verified levels %q of SLSA %q are not what its counts say", c.VerifiedLevels, c.SLSAVersion)
-	}
-	if !timeOf(k.ValidFrom).Before(timeOf(k.ValidUntil)) {
-		v.fail(Invalid, where, "it is valid from %s to %s", k.ValidFrom, k.ValidUntil)
-	}
-	pinned := v.trust.Trust.Lab
-	if rank(k.Lab.Independence) > rank(pinned.Independence) {
-		v.fail(Invalid, where, "it calls the lab %s, the trust file calls it %s", k.Lab.Independence, pinned.Independence)
-	}
-	if k.Lab.Name != pinned.Name || k.Lab.Operator != pinned.Operator {
-		v.notChecked("the lab's name: the credential says %q run by %q, the trust file %q run by %q", k.Lab.Name, k.Lab.Operator, pinned.Name, pinned.Operator)
-	}
-}
-
-// rank orders degrees of independence.
-func rank(i statement.Independence) int {
-	switch i {
-	case statement.Contracted:
-		return 1
-	case statement.Independent:
-		return 2
-	}
-	return 0
-}
-
-func equalLevels(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // files compares what the customer has with what was evaluated.
 func (v *verifier) files() {
 	right := 0

@@ -40,6 +40,7 @@ type vectorCase struct {
 	Now           string   `json:"now"`
 	MaxStatusAge  int64    `json:"maxStatusAge,omitempty"` // seconds
 	RequirePassed bool     `json:"requirePassed,omitempty"`
+	Policy        string   `json:"policy,omitempty"` // the scheme that is asked for
 	Word          string   `json:"word"`
 	ExitCode      int      `json:"exitCode"`
 	Convicts      bool     `json:"convicts,omitempty"` // an equivocation file can be made
@@ -84,7 +85,7 @@ func (c *vectorCase) input(t testing.TB) credential.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := credential.Input{Now: now, MaxStatusAge: time.Duration(c.MaxStatusAge) * time.Second, RequirePassed: c.RequirePassed}
+	in := credential.Input{Now: now, MaxStatusAge: time.Duration(c.MaxStatusAge) * time.Second, RequirePassed: c.RequirePassed, Policy: c.Policy}
 	if c.Trust != "" {
 		if in.Trust, err = credential.ParseTrust(vector(t, c.Trust)); err != nil {
 			t.Fatal(err)

@@ -42,6 +42,7 @@ func makeVectors(t *testing.T) {
 func on(name string) func(*vectorCase) { return func(c *vectorCase) { c.Now = name } }
 func without(c *vectorCase)            { c.Trust = "" }
 func demand(c *vectorCase)             { c.RequirePassed = true }
+func asks(p string) func(*vectorCase)  { return func(c *vectorCase) { c.Policy = p } }
 func by(trust string) func(*vectorCase) {
 	return func(c *vectorCase) { c.Trust = trust }
 }
@@ -198,6 +199,7 @@ func (v *vectorSet) bentCredentials(l *vectorLab) {
 		c.VerifiedLevels = []string{"PROBAT_ts-33.117_V18.1.0"}
 	}})
 	say("more independent than it is", credential.Invalid, "the trust file says contracted", bending{statement: core(func(c *statement.Core) { c.Lab.Independence = statement.Independent })})
+	v.contradictions(say)
 	say("no place in the list", credential.Invalid, "the index is 131072", bending{place: credential.StatusSize})
 	say("list of another series", credential.Invalid, "the credential is of another series than the list in the zip", bending{statement: core(func(c *statement.Core) {
 		c.Status.Series = strings.Repeat("f", 32)

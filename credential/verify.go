@@ -27,6 +27,7 @@ type Input struct {
 	Tiles         tlog.HashReader
 	Seen          *Seen // what she remembers from before; nil if nothing
 	RequirePassed bool
+	Policy        string // what scheme she wants a credential for, as [IsFor] has it; empty if any
 }
 
 // File is a file that the customer has.
@@ -104,16 +105,10 @@ func (v *verifier) notChecked(format string, args ...any) {
 // result finds the word.
 func (v *verifier) result() *Result {
 	r := v.r
-	slices.SortStableFunc(r.Reasons, func(a, b Reason) int {
-		return slices.Index(precedence, a.Word) - slices.Index(precedence, b.Word)
-	})
+	slices.SortStableFunc(r.Reasons, func(a, b Reason) int { return a.Word.rank() - b.Word.rank() })
 	r.Word = Valid
 	if len(r.Reasons) > 0 {
 		r.Word = r.Reasons[0].Word
-	}
-	if v.in.RequirePassed && !r.Word.before(ValidStale) && v.credential.VerificationResult != statement.Passed {
-		why := Reason{NotPassed, "the credential", fmt.Sprintf("its outcome is %s, and PASSED was asked for", v.credential.VerificationResult)}
-		r.Word, r.Reasons = NotPassed, slices.Insert(r.Reasons, 0, why) // before a reservation, which is no answer to what was asked
 	}
 	r.ExitCode = r.Word.ExitCode()
 	if r.Word.Authentic() {

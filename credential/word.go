@@ -8,7 +8,8 @@ type Word string
 // The words, in the order of precedence: of several that apply the first is said, and the others stand among the reasons.
 const (
 	// Invalid: a file is not in its one form; or a signature by a key that should have made it does not verify; or a key was used for another purpose,
-	// another predicate type, outside its time, or after its cut-off; or the parts are sound and not of one credential (a status list of another series).
+	// another predicate type, outside its time, or after its cut-off; or the parts are sound and not of one credential (a status list of another series); or the credential says something
+	// in two ways, or what none may say.
 	Invalid Word = "INVALID"
 	// NotPinned: no trust file was given; or the one given does not know the key that signed, is older than one that was seen, or has other roots than the copy in the zip.
 	NotPinned Word = "NOT-PINNED"
@@ -32,7 +33,8 @@ const (
 	ValidStale Word = "VALID-STALE"
 	// ValidUnwitnessed: authentic, and nobody but the lab's own log says so: too few witnesses cosigned, or the policy asks for none.
 	ValidUnwitnessed Word = "VALID-UNWITNESSED"
-	// NotPassed: authentic as one of the three valid words says, and the outcome, which was demanded, is not PASSED.
+	// NotPassed: authentic as one of the three valid words says, and it is not what was asked for: the outcome is not PASSED, or it is for another scheme. It goes
+	// before the two words with a reservation, which are no answer to what was asked.
 	NotPassed Word = "NOT-PASSED"
 	// Valid: authentic, witnessed and current. It does not mean good: the counts by verdict say what was found.
 	Valid Word = "VALID"
@@ -62,5 +64,10 @@ func (w Word) Authentic() bool {
 	return slices.Index(precedence, w) > slices.Index(precedence, Backdated)
 }
 
-// before tells whether w takes precedence over o.
-func (w Word) before(o Word) bool { return slices.Index(precedence, w) < slices.Index(precedence, o) }
+// rank orders reasons: the first word is said.
+func (w Word) rank() int {
+	if w == NotPassed {
+		return 2*slices.Index(precedence, ValidStale) - 1
+	}
+	return 2 * slices.Index(precedence, w)
+}

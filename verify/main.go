@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ type command struct {
 
 	files, status, disclosures, known list
 	trust, tiles, seen, equivocation  string
-	inventory, credentials            string
+	inventory, credentials, policy    string
 	maxStatusAge                      time.Duration
 	requirePassed, json               bool
 }
@@ -80,6 +82,7 @@ func (c *command) parse(args []string) (operands []string, err error) {
 	f.StringVar(&c.equivocation, "equivocation", "", "")
 	f.StringVar(&c.inventory, "inventory", "", "")
 	f.StringVar(&c.credentials, "credentials", "", "")
+	f.StringVar(&c.policy, "policy", "", "")
 	f.BoolVar(&c.requirePassed, "require-passed", false, "")
 	f.BoolVar(&c.json, "json", false, "")
 	f.Func("max-status-age", "", func(s string) (err error) { c.maxStatusAge, err = duration(s); return err })
@@ -110,20 +113,34 @@ func (c *command) usable(operands []string) error {
 	return nil
 }
 
+// mostDays is the longest duration there is, in days.
+const mostDays = math.MaxInt64 / int64(24*time.Hour)
+
 // duration reads a duration as Go writes it, or whole days: 720h, 30d.
 func duration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		d, err := time.ParseDuration(days + "h")
-		s = fmt.Sprint(24 * d)
-		if err != nil {
-			return 0, err
-		}
-	}
 	d, err := time.ParseDuration(s)
-	if err == nil && d <= 0 {
-		err = errors.New("it must be more than nothing")
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int64
+		if n, err = strconv.ParseInt(days, 10, 64); n > mostDays {
+			err = strconv.ErrRange // before it is multiplied
+		}
+		d = time.Duration(n) * 24 * time.Hour
 	}
-	return d, err
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("an age is like 720h or 30d, more than nothing and at most %dd", mostDays)
+	}
+	return d, nil
+}
+
+// Credential finds among the arguments of [Main] the one that names the credential; "-" is standard input. It returns false if the arguments
+// cannot be used, or are about an inventory.
+func Credential(args []string) (string, bool) {
+	c := &command{}
+	operands, err := c.parse(args)
+	if err != nil || len(operands) != 1 {
+		return "", false
+	}
+	return operands[0], true
 }
 
 func (c *command) run(operands []string) (int, error) {
@@ -159,16 +176,20 @@ Checks NAME.probat.zip offline ("-": standard input). "probat verify" is the sam
   --status FILE          status.sigstore.json that you fetched yourself; may be repeated
   --max-status-age AGE   how old the status list may be: 720h or 30d, which is the default
   --require-passed       the outcome must be PASSED
+  --policy DIGEST|SCHEME it must be for this scheme: its identifier, or 12 to 64 digits of the
+                         digest that is printed beside it, which is for one edition
   --disclosure FILE      an opened item of this credential; may be repeated
   --known FILE           a checkpoint of the lab's log that you have; may be repeated
   --tiles DIR            a copy of the log's tiles, to compare checkpoints of different sizes
   --equivocation FILE    where to write the proof that the log told two histories, if it did
   --seen FILE            remembers the newest trust file, checkpoint and status lists, so that
-                         nobody can lead you back; made if missing, by default nothing is kept
+                         nobody can lead you back; made if missing, by default nothing is kept.
+                         FILE.lock lies beside it, so that several verifiers can share it
   --json                 everything, for programs
   --now TIME             judge by another time, like 2026-11-24T13:00:00Z; for tests
   --inventory FILE       CSV: host,digest (SHA-256 of the image that the host runs)
-  --credentials DIR      the *.probat.zip that you hold
+  --credentials DIR      the *.probat.zip that you hold; a host is as good as the worst of the
+                         schemes and profiles that they are for, each by its best credential
 
 The first word that applies is said, the others stand among the reasons. Exit codes:
 
@@ -184,7 +205,8 @@ The first word that applies is said, the others stand among the reasons. Exit co
   19 SUPERSEDED        a later credential for the same release and scheme exists
   20 VALID-STALE       authentic, but the status list is old
   21 VALID-UNWITNESSED authentic, but nobody except the lab vouches for one history
-  22 NOT-PASSED        authentic, but the outcome is not PASSED (with --require-passed)
+  22 NOT-PASSED        authentic, but the outcome is not PASSED (with --require-passed), or it
+                       is for another scheme (with --policy)
    0 VALID             authentic and current. It does not mean good: read the counts
    1 (inventory)       some host is not covered
    2 (usage)   3 (a file cannot be read)

@@ -92,7 +92,7 @@ Release    router 4.2.1 by Example Vendor
            router-4.2.1.img sha256:*
 Lab        Example Lab, run by Example Testing GmbH, paid by the vendor (contracted)
            observed the product itself
-Scheme     TS-33.117 V18.1.0: 40 pass, 0 fail, 0 inconclusive, 0 not assessed, 2 not applicable, of 42
+Scheme     TS-33.117 V18.1.0 (sha256:e3b0c44298fc): 40 pass, 0 fail, 0 inconclusive, 0 not assessed, 2 not applicable, of 42
 Outcome    PASSED at attempt 2, judged as of 2026-11-24; 7 acts in the case; 3 things could not be observed
 Risk       4.2.3.4.3, accepted by operator Example Operator until 2027-06-01
 Valid      2026-11-24T12:00:00Z to 2027-11-24T12:00:00Z
@@ -195,7 +195,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for _, f := range []string{
-		"trust", "file", "status", "max-status-age", "require-passed", "disclosure", "known", "tiles", "equivocation", "seen", "json", "now", "inventory", "credentials",
+		"trust", "file", "status", "max-status-age", "require-passed", "disclosure", "known", "tiles", "equivocation", "seen", "json", "now", "policy", "inventory", "credentials",
 	} {
 		if !strings.Contains(out, "  --"+f) {
 			t.Errorf("the help does not name --%s", f)
@@ -313,14 +313,14 @@ func TestInventory(t *testing.T) {
 	d.write("notes.txt", []byte("no credential"))
 	d.write("fleet.csv", []byte("host,digest\nedge-1,sha256:"+credentialtest.Image+"\nedge-2,"+strings.Repeat("1", 64)+"\n"))
 	args := []string{"--inventory", "@fleet.csv", "--credentials", "@", "--trust", "@lab.trust"}
-	out := d.want(0, "covered     edge-1  e3b0c44298fc  router.probat.zip: VALID", args...)
-	for _, line := range []string{"covered     edge-2  111111111111  switch.probat.zip: VALID", "broken.probat.zip: INVALID", "2 hosts: 2 covered, 3 credentials"} {
+	out := d.want(0, "covered     PASSED  edge-1  e3b0c44298fc  router.probat.zip: VALID", args...)
+	for _, line := range []string{"covered     PASSED  edge-2  111111111111  switch.probat.zip: VALID", "broken.probat.zip: INVALID", "2 hosts: 2 covered, 3 credentials"} {
 		if !strings.Contains(out, line+"\n") {
 			t.Errorf("%q is not in\n%s", line, out)
 		}
 	}
 	d.write("fleet.csv", []byte("edge-1,"+credentialtest.Image+"\nedge-\x1b[2J,"+strings.Repeat("2", 64)+"\n"))
-	out = d.want(1, `unknown     edge-\u{1b}[2J  222222222222`, args...)
+	out = d.want(1, `unknown     -       edge-\u{1b}[2J  222222222222`, args...)
 	if strings.Contains(out, "\x1b") {
 		t.Error("an escape sequence reaches the terminal")
 	}

@@ -134,8 +134,11 @@ func (p printer) facts(f *credential.Facts) {
 		p.line("%-10s %s sha256:%s", "", s.Name, s.SHA256)
 	}
 	p.line("%-10s %s, run by %s, %s", "Lab", f.Lab.Name, f.Lab.Operator, independence(f.Lab.Independence))
+	if c := f.CallsLab; c != nil {
+		p.line("%-10s the credential calls it %q, run by %q", "", c.Name, c.Operator)
+	}
 	p.line("%-10s %s", "", observation(f.Observation))
-	p.line("%-10s %s %s: %s", "Scheme", f.Policy.Scheme, f.Policy.Edition, tally(f.Counts))
+	p.line("%-10s %s %s (sha256:%.12s): %s", "Scheme", f.Policy.Scheme, f.Policy.Edition, f.Policy.Digest, tally(f.Counts))
 	if f.Profile != nil {
 		p.line("%-10s %s: %s", "Profile", f.Policy.Profile, tally(*f.Profile))
 	}

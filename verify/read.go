@@ -22,7 +22,7 @@ const mostRead = 4 << 20
 
 // input reads everything that the customer has beside the credential.
 func (c *command) input() (credential.Input, error) {
-	in := credential.Input{Now: c.now, MaxStatusAge: c.maxStatusAge, RequirePassed: c.requirePassed}
+	in := credential.Input{Now: c.now, MaxStatusAge: c.maxStatusAge, RequirePassed: c.requirePassed, Policy: c.policy}
 	if c.trust != "" {
 		data, err := read("the trust file", c.trust, mostRead)
 		if err != nil {
@@ -70,13 +70,8 @@ func (c *command) input() (credential.Input, error) {
 	if c.seen == "" {
 		return in, nil
 	}
-	data, err := read("what was seen", c.seen, credential.MaxSeen+1)
-	if os.IsNotExist(err) {
-		return in, nil
-	}
-	if err == nil {
-		in.Seen, err = credential.ParseSeen(data)
-	}
+	var err error
+	in.Seen, err = readSeen(c.seen)
 	return in, err
 }
 
@@ -121,32 +116,6 @@ func hashFile(name string) (string, error) {
 		return "", fmt.Errorf("reading the delivered file: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// remember writes what was seen, whole or not at all.
-func (c *command) remember(now, before *credential.Seen) error {
-	if c.seen == "" || now == nil || now == before {
-		return nil
-	}
-	data, err := now.Bytes()
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.seen), ".probat-seen-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("remembering what was seen: %w", err)
-	}
-	defer os.Remove(f.Name()) // gone after the renaming
-	_, err = f.Write(data)
-	for _, step := range []func() error{f.Sync, f.Close, func() error { return os.Rename(f.Name(), c.seen) }} {
-		if err == nil {
-			err = step()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("remembering what was seen: %w", err)
-	}
-	return nil
 }
 
 // convict writes the proof against a log. It never overwrites a file: that could be another such proof.

@@ -168,30 +168,28 @@ func boundTo(args []string, path, digest string) error {
 	if d.Dossier != digest {
 		return &exitError{exitFailOn, fmt.Errorf("the dossier is not the sealed one: its digest is %s, the statement says %s", digest, d.Dossier), "take the dossier that was sealed"}
 	}
-	for _, a := range args {
-		if !strings.HasSuffix(a, ".zip") {
-			continue
-		}
-		zip, err := readBounded(a, 64<<20)
-		if err != nil {
-			continue
-		}
-		parts, err := credential.Open(zip)
-		if err != nil {
-			return err
-		}
-		c, err := parts.Credential.Envelope.Open()
-		if err != nil {
-			return err
-		}
-		if v, ok := statement.As[*statement.Credential](c); ok && slices.ContainsFunc(v.InputAttestations, func(i statement.InputAttestation) bool {
-			return i.Digest.SHA256 == e.ID().String()
-		}) {
-			return nil
-		}
-		return &exitError{exitFailOn, errors.New("the credential does not rest on this statement"), "take the statement that came with the credential"}
+	path, ok = verify.Credential(args)
+	if !ok || path == "-" {
+		return usage("probat verify NAME.probat.zip --redo …", "--redo needs a credential's file")
 	}
-	return usage("probat verify NAME.probat.zip --redo …", "--redo needs a credential's file")
+	zip, err := readBounded(path, maxCredential)
+	if err != nil {
+		return fmt.Errorf("reading the credential: %w", err)
+	}
+	parts, err := credential.Open(zip)
+	if err != nil {
+		return err
+	}
+	c, err := parts.Credential.Envelope.Open()
+	if err != nil {
+		return err
+	}
+	if v, ok := statement.As[*statement.Credential](c); ok && slices.ContainsFunc(v.InputAttestations, func(i statement.InputAttestation) bool {
+		return i.Digest.SHA256 == e.ID().String()
+	}) {
+		return nil
+	}
+	return &exitError{exitFailOn, errors.New("the credential does not rest on this statement"), "take the statement that came with the credential"}
 }
 
 // compare prints what differs between two dossiers, by observer.
