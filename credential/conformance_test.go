@@ -3,6 +3,7 @@ package credential_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"slices"
@@ -202,7 +203,7 @@ var ofTheBundle = []mustFail{
 		k.lab.Trust.Keys[0].Key = credentialtest.Public(k.t, credentialtest.Key(k.t)).String()
 		k.in.Trust = k.lab.Pinned()
 	}},
-	{"managed-key-no-key", "no trust file", credential.NotPinned, "nothing says", func(k *bent) { k.in.Trust = nil }},
+	{"managed-key-no-key", "no trust file", credential.NotPinned, "none was given", func(k *bent) { k.in.Trust = nil }},
 	{"managed-key-wrong-key", "the name of the lab's other key", credential.Invalid, "credential.sigstore.json", func(k *bent) {
 		e := *k.c.Parts.Credential.Envelope
 		k.parts(func(p *credential.Parts) {
@@ -288,7 +289,9 @@ var ofTheLog = []mustFail{
 		if err != nil {
 			k.t.Fatal(err)
 		}
-		k.entry(credential.LeafOf(e, credentialtest.Public(k.t, thief)))
+		public := credentialtest.Public(k.t, thief)
+		k.entry(credential.LeafOf(e, public))
+		k.file["trust/lab.pub"] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public.SPKI()})
 	}},
 	{"wrong-hashedrekord-entry", "the entry of the status list, with its proof", credential.NotLogged, "", func(k *bent) {
 		s := k.c.Parts.Status
@@ -338,15 +341,23 @@ var ofTime = []mustFail{
 	{"set-invalid-signature", "a bit of a cosignature", credential.Invalid, "wrong signature", func(k *bent) {
 		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 1, func(l *proof.SignatureLine) { l.Signature = flipped(l.Signature) }) })
 	}},
-	{"trust-root-tlog-missing-validity-start", "a trust file that does not say from when a key counts", credential.NotPinned, "nothing says", func(k *bent) {
-		// No trust file can be made that says so; a customer who has none is where she was.
-		data := bytes.Replace(k.lab.TrustFile(), []byte(`"threshold":1`), []byte(`"threshold":1 `), 1)
-		k.lab.Trust.Keys[0].From = ""
-		if _, err := (&statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(origin)}, Predicate: k.lab.Trust}).Bytes(); err == nil {
-			k.t.Error("a key without beginning is written")
+	{"trust-root-tlog-missing-validity-start", "a trust file, signed by the root, that does not say from when a key counts: it cannot be read", credential.NotPinned, "none was given", func(k *bent) {
+		e := k.lab.Pinned().Trust
+		payload, err := (&statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(origin)}, Predicate: e}).Bytes()
+		if err != nil {
+			k.t.Fatal(err)
 		}
-		if p, err := credential.ParseTrust(data); err == nil {
-			k.t.Errorf("read: %v", p)
+		from := fmt.Sprintf(`"from":%q,`, e.Keys[0].From)
+		for what, with := range map[string]string{"as it is": from, "missing": "", "empty": `"from":"",`} {
+			root := credentialtest.Public(k.t, k.lab.Root).String()
+			signed, err := statement.Sign(k.lab.Root, bytes.Replace(payload, []byte(from), []byte(with), 1))
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			file := fmt.Appendf(nil, `{"format":"probat-trust/1","roots":[%q],"threshold":1,"trust":[%s]}`+"\n", root, signed.Bytes())
+			if _, err := credential.ParseTrust(file); (err == nil) != (with == from) {
+				k.t.Errorf("%s: %v", what, err)
+			}
 		}
 		k.in.Trust = nil
 	}},

@@ -30,7 +30,6 @@ func (c *command) fleet(in credential.Input) (int, error) {
 		return 0, err
 	}
 	before := in.Seen
-	in.Policy = "" // which credentials count, not what each is worth
 	held, unread, err := c.held(&in)
 	if err != nil {
 		return 0, err
