@@ -224,3 +224,19 @@ func TestSameRelease(t *testing.T) {
 		t.Error("42.1 is taken for 4.2.1")
 	}
 }
+
+// TestTwice: what no credential could say is refused before anything is logged.
+func TestTwice(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	before := l.Ledger.Status().Size
+	p, files := router.plan()
+	p.Artifacts = append(p.Artifacts, p.Artifacts[0])
+	p.Artifacts[1].ID = "copy"
+	if _, err := Seal(t.Context(), l.Lab, p, files, Options{Scheme: "a", Observation: statement.Received, Version: "test"}); !errors.Is(err, ErrTwice) {
+		t.Errorf("sealed: %v", err)
+	}
+	if after := l.Ledger.Status().Size; after != before {
+		t.Errorf("%d acts were logged", after-before)
+	}
+}

@@ -135,7 +135,7 @@ func (w *work) choose() error {
 		return fmt.Errorf("%w: the dossier has no scheme %q", ErrUnknown, w.options.Scheme)
 	}
 	w.policy = w.judged.Policy
-	if err := lookAlike(w.policy); err != nil {
+	if err := errors.Join(lookAlike(w.policy), distinct(w.plan.Subjects())); err != nil {
 		return err
 	}
 	if w.options.Profile == "" {
@@ -148,6 +148,21 @@ func (w *work) choose() error {
 		}
 	}
 	return fmt.Errorf("%w: the scheme %s has no profile %q", ErrUnknown, w.policy.Scheme, w.options.Profile)
+}
+
+// ErrTwice is returned for a release with one artifact twice.
+var ErrTwice = errors.New("two artifacts of the release have the same name or the same bytes: declare them once")
+
+// distinct wants what a credential wants of its subjects, before anything is logged.
+func distinct(subjects []statement.Subject) error {
+	seen := map[string]bool{}
+	for _, s := range subjects {
+		if seen["name "+s.Name] || seen["bytes "+s.Digest.SHA256] {
+			return fmt.Errorf("%w: %s", ErrTwice, s.Name)
+		}
+		seen["name "+s.Name], seen["bytes "+s.Digest.SHA256] = true, true
+	}
+	return nil
 }
 
 // ErrLookAlike is returned for a scheme that people would take for another one.
