@@ -19,7 +19,7 @@ import (
 
 // The suite sigstore-conformance has 49 bundles that every client must refuse. Where our format has the part in which such a bundle is wrong, the same is done to it; where it
 // has none (certificates, time stamping authorities, promises of a log), what stands in its place is tried: keys that the trust file names, cosignatures of witnesses,
-// and members that are not known. EVIDENCE 5.3, 15; doc/adversarial-tests.md has the list.
+// and members that are not known. doc/adversarial-tests.md, 15; doc/adversarial-tests.md has the list.
 
 // mustFail is one of the 49.
 type mustFail struct {
@@ -237,21 +237,32 @@ var ofTheBundle = []mustFail{
 
 var ofTheLog = []mustFail{
 	{"checkpoint-bad-keyhint", "the log's line under another key hash", credential.NotLogged, "not signed by a trusted log", func(k *bent) {
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.KeyHash ^= 1 }) })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.KeyHash ^= 1 })
+		})
 	}},
 	{"checkpoint-wrong-roothash", "another root in the checkpoint", credential.Invalid, "wrong signature", func(k *bent) {
 		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 0, nil); p.Checkpoint.Root[0] ^= 1 })
 	}},
 	{"invalid-checkpoint-signature", "a bit of the log's signature", credential.Invalid, "wrong signature", func(k *bent) {
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.Signature = flipped(l.Signature) }) })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.Signature = flipped(l.Signature) })
+		})
 	}},
 	{"rekor2-checkpoint-missing-log-signature", "the cosignatures without the log's line", credential.NotLogged, "not signed by a trusted log", func(k *bent) {
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 0, nil); p.Checkpoint.Lines = p.Checkpoint.Lines[1:] })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 0, nil)
+			p.Checkpoint.Lines = p.Checkpoint.Lines[1:]
+		})
 	}},
 	{"rekor2-checkpoint-no-matching-signature", "the log's line under another name", credential.NotLogged, "not signed by a trusted log", func(k *bent) {
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.Name = "log.other.example" }) })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 0, func(l *proof.SignatureLine) { l.Name = "log.other.example" })
+		})
 	}},
-	{"rekor2-checkpoint-missing-origin", "no name in the checkpoint", credential.Invalid, "sigstore.json", func(k *bent) { k.everywhere(fmt.Sprintf("%s\n%d\n", origin, k.size()), fmt.Sprintf("\n%d\n", k.size())) }},
+	{"rekor2-checkpoint-missing-origin", "no name in the checkpoint", credential.Invalid, "sigstore.json", func(k *bent) {
+		k.everywhere(fmt.Sprintf("%s\n%d\n", origin, k.size()), fmt.Sprintf("\n%d\n", k.size()))
+	}},
 	{"rekor2-checkpoint-missing-root-hash", "no root in the checkpoint", credential.Invalid, "sigstore.json", func(k *bent) { k.everywhere("\n"+k.root()+"\n", "\n") }},
 	{"rekor2-checkpoint-missing-size", "no size in the checkpoint", credential.Invalid, "sigstore.json", func(k *bent) { k.everywhere(fmt.Sprintf("\n%d\n", k.size()), "\n") }},
 	{"inclusion-proof-corrupted-hash", "a bit in a hash of the path", credential.NotLogged, "credential.tlog-proof", func(k *bent) { k.first(func(p *proof.Proof) { p.Hashes[1][7] ^= 1 }) }},
@@ -327,7 +338,9 @@ var ofTime = []mustFail{
 	{"rekor2-timestamp-payload-mismatch", "a cosignature of another checkpoint", credential.Invalid, "wrong signature", func(k *bent) {
 		k.lab.Fill(1)
 		later := k.lab.Checkpoint(noon, k.lab.Quorum()...)
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 1, func(l *proof.SignatureLine) { *l = later.Lines[1] }) })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 1, func(l *proof.SignatureLine) { *l = later.Lines[1] })
+		})
 	}},
 	{"rekor2-timestamp-untrusted-tsa-with-embedded-cert", "data of a time stamping authority in the bundle", credential.Invalid, "credential.sigstore.json", func(k *bent) {
 		k.bundle(`"tlogEntries":`, `"timestampVerificationData":{"rfc3161Timestamps":[]},"tlogEntries":`)
@@ -339,7 +352,9 @@ var ofTime = []mustFail{
 		})
 	}},
 	{"set-invalid-signature", "a bit of a cosignature", credential.Invalid, "wrong signature", func(k *bent) {
-		k.first(func(p *proof.Proof) { p.Checkpoint = k.line(p.Checkpoint, 1, func(l *proof.SignatureLine) { l.Signature = flipped(l.Signature) }) })
+		k.first(func(p *proof.Proof) {
+			p.Checkpoint = k.line(p.Checkpoint, 1, func(l *proof.SignatureLine) { l.Signature = flipped(l.Signature) })
+		})
 	}},
 	{"trust-root-tlog-missing-validity-start", "a trust file, signed by the root, that does not say from when a key counts: it cannot be read", credential.NotPinned, "none was given", func(k *bent) {
 		e := k.lab.Pinned().Trust

@@ -8,7 +8,8 @@
 // which keys they would have to pin; with them alone the word is [NotPinned].
 //
 // To read it: trust.go (which keys may say what), bundle.go and zip.go (the file), status.go (revocation), sealed.go (what is committed to but not told),
-// verify.go (the order of the checks) with checks.go, logged.go and standing.go, seen.go (what a verifier remembers), fleet.go (an inventory). build.go is the lab's side.
+// verify.go (the order of the checks) with signed.go, content.go, logged.go, history.go and standing.go, seen.go and merge.go (what a verifier remembers), fleet.go (an inventory).
+// build.go is the lab's side.
 //
 // The package imports statement and ledger/proof of ours, and golang.org/x/mod/sumdb/tlog. It is linked into probat-verify.
 package credential

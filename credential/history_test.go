@@ -13,7 +13,7 @@ import (
 	"github.com/probat-lab/probat/ledger/proof"
 )
 
-// TestSplitView is EVIDENCE 5.3, 1 and 3: the log shows two customers two trees.
+// TestSplitView is doc/adversarial-tests.md, 1 and 3: the log shows two customers two trees.
 func TestSplitView(t *testing.T) {
 	l := credentialtest.New(t, origin, 3)
 	l.Fill(3)

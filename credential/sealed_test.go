@@ -81,7 +81,7 @@ func TestSealIsDeterministicAndSalted(t *testing.T) {
 	}
 }
 
-// TestDisclosureRefused: no other salt, item, place, path, root or size opens a commitment (EVIDENCE 5.3, 37).
+// TestDisclosureRefused: no other salt, item, place, path, root or size opens a commitment (doc/adversarial-tests.md, 37).
 func TestDisclosureRefused(t *testing.T) {
 	tree := seal(t, 1, items(50))
 	other := seal(t, 2, items(50))
@@ -128,7 +128,7 @@ func TestDisclosureRefused(t *testing.T) {
 	}
 }
 
-// TestDisclosureTellsNothingElse: no salt serves twice, what is disclosed holds nothing of another item, and places are in no order (EVIDENCE 5.3, 36).
+// TestDisclosureTellsNothingElse: no salt serves twice, what is disclosed holds nothing of another item, and places are in no order (doc/adversarial-tests.md, 36).
 func TestDisclosureTellsNothingElse(t *testing.T) {
 	all := items(300)
 	for i := range all {

@@ -20,7 +20,7 @@ func with(index int64, standings ...statement.Standing) *credential.Lists {
 	return &l
 }
 
-// TestNewestListCounts: stapled, fetched or remembered, the newest counts; what was revoked stays revoked (EVIDENCE 5.3, 2 and 32).
+// TestNewestListCounts: stapled, fetched or remembered, the newest counts; what was revoked stays revoked (doc/adversarial-tests.md, 2 and 32).
 func TestNewestListCounts(t *testing.T) {
 	l, c, zip := sealed(t)
 	at := func(hours int) time.Time { return noon.Add(time.Duration(hours) * time.Hour) }
@@ -155,7 +155,7 @@ func TestStatusRefused(t *testing.T) {
 	}
 }
 
-// TestStatusOfUnknownKey: the log is right, the key is nobody's (EVIDENCE 5.3, 32: the wrong issuer).
+// TestStatusOfUnknownKey: the log is right, the key is nobody's (doc/adversarial-tests.md, 32: the wrong issuer).
 func TestStatusOfUnknownKey(t *testing.T) {
 	l, c, zip := sealed(t)
 	pinned := l.Pinned()

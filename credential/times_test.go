@@ -24,7 +24,7 @@ func witnessed(t testing.TB, l *credentialtest.Lab, times ...time.Duration) []by
 	return c.Refresh(2, noon.Add(time.Hour), nil)
 }
 
-// TestWindow: a time before the head that is known, or not within what witnesses saw, is none (EVIDENCE 5.3, 29). The window of the test lab is a week, two of three witnesses are a quorum.
+// TestWindow: a time before the head that is known, or not within what witnesses saw, is none (doc/adversarial-tests.md, 29). The window of the test lab is a week, two of three witnesses are a quorum.
 func TestWindow(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -99,7 +99,7 @@ func TestDated(t *testing.T) {
 	}
 }
 
-// TestSignedAhead is EVIDENCE 5.3, 30: what is signed today for a day to come cannot know a head of that day.
+// TestSignedAhead is doc/adversarial-tests.md, 30: what is signed today for a day to come cannot know a head of that day.
 func TestSignedAhead(t *testing.T) {
 	l := credentialtest.New(t, origin, 3)
 	l.Fill(2)
@@ -125,7 +125,7 @@ func statementRoot(b byte) string {
 	return (&credential.Disclosure{Salt: root[:]}).Leaf()
 }
 
-// TestKeys is EVIDENCE 5.3, 26: which key may have signed what, when.
+// TestKeys is doc/adversarial-tests.md, 26: which key may have signed what, when.
 func TestKeys(t *testing.T) {
 	t.Run("ledger key issues", func(t *testing.T) {
 		l := credentialtest.New(t, origin, 3)
@@ -195,7 +195,7 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// TestStolenKeys: what a compromised issuing key signed counts only if witnesses saw it before the cut-off (EVIDENCE 5.3, 25).
+// TestStolenKeys: what a compromised issuing key signed counts only if witnesses saw it before the cut-off (doc/adversarial-tests.md, 25).
 func TestStolenKeys(t *testing.T) {
 	t.Run("stolen", func(t *testing.T) {
 		// Witnesses saw the credential at noon and two seconds.
@@ -250,7 +250,7 @@ func because2(t testing.TB, zip []byte, in credential.Input, word credential.Wor
 	because(t, zip, in, word, text)
 }
 
-// TestDowngrade is EVIDENCE 5.3, 27: a predicate type that the key is not pinned for, and an older trust file.
+// TestDowngrade is doc/adversarial-tests.md, 27: a predicate type that the key is not pinned for, and an older trust file.
 func TestDowngrade(t *testing.T) {
 	l := credentialtest.New(t, origin, 3)
 	zip := l.NewCredential().Seal()
@@ -272,7 +272,7 @@ func TestDowngrade(t *testing.T) {
 	want(t, zip, in, credential.Valid)
 }
 
-// TestWitnesses: lines that are missing, strange, wrong; and one organisation that runs them all (EVIDENCE 5.3, 14 and 28).
+// TestWitnesses: lines that are missing, strange, wrong; and one organisation that runs them all (doc/adversarial-tests.md, 14 and 28).
 func TestWitnesses(t *testing.T) {
 	l := credentialtest.New(t, origin, 3)
 	c := l.NewCredential()

@@ -65,40 +65,6 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestSizes are the bars of issue 6.
-func TestSizes(t *testing.T) {
-	l := credentialtest.New(t, origin, 3)
-	c := l.NewCredential()
-	zip := c.Seal()
-	if n := len(c.Parts.Credential.Envelope.Payload); n > 4<<10 {
-		t.Errorf("the signed core has %d bytes", n)
-	}
-	if len(zip) > 16<<10 {
-		t.Errorf("the credential has %d bytes", len(zip))
-	}
-	t.Logf("credential %d bytes, core %d, lab.trust %d", len(zip), len(c.Parts.Credential.Envelope.Payload), len(c.Parts.Trust))
-	l.FillHashes(1 << 14)
-	if n := len(c.Refresh(2, noon.Add(time.Hour), nil)); n > 16<<10 {
-		t.Errorf("refreshed in a log of %d leaves it has %d bytes", l.Size(), n)
-	}
-	// With three witnesses that sign with ML-DSA-44 as well.
-	l.Witnesses = nil
-	for _, name := range []string{"a.example", "b.example", "c.example"} {
-		w, err := proof.NewMLDSACosigner(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Witnesses = append(l.Witnesses, w)
-	}
-	l.Trust.Policy, l.Trust.Witnesses = l.Policy(), []statement.TrustedWitness{{Name: "a.example", Organisation: "A"}, {Name: "b.example", Organisation: "B"}, {Name: "c.example", Organisation: "C"}}
-	zip = c.Seal()
-	want(t, zip, input(l), credential.Valid)
-	if len(zip) > 64<<10 {
-		t.Errorf("the credential with ML-DSA-44 has %d bytes", len(zip))
-	}
-	t.Logf("with ML-DSA-44: %d bytes", len(zip))
-}
-
 // TestWords leads to every word, each by the least that does.
 func TestWords(t *testing.T) {
 	reached := map[credential.Word]bool{}
@@ -212,7 +178,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestReplay is EVIDENCE 5.3, 14 and 31: true parts in the wrong place.
+// TestReplay is doc/adversarial-tests.md, 14 and 31: true parts in the wrong place.
 func TestReplay(t *testing.T) {
 	l, c, _ := sealed(t)
 	other := l.NewCredential() // a second credential of the same lab and log: another product
@@ -337,7 +303,7 @@ func TestBundleSwap(t *testing.T) {
 	}
 }
 
-// TestWrongStatement: another type of statement in a place, whoever signed it (EVIDENCE 5.3, 19).
+// TestWrongStatement: another type of statement in a place, whoever signed it (doc/adversarial-tests.md, 19).
 func TestWrongStatement(t *testing.T) {
 	l, c, _ := sealed(t)
 	swap := *c
@@ -349,7 +315,7 @@ func TestWrongStatement(t *testing.T) {
 	because(t, twice.Zip(), input(l), credential.Invalid, "not a status list")
 }
 
-// TestTrustCopyReplaced is EVIDENCE 5.3, 22.
+// TestTrustCopyReplaced is doc/adversarial-tests.md, 22.
 func TestTrustCopyReplaced(t *testing.T) {
 	l, c, zip := sealed(t)
 	attacker := credentialtest.New(t, origin, 3)

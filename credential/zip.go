@@ -47,7 +47,6 @@ const (
 	mode             = 0o100644  // a plain file
 	dosDate          = 1<<5 | 1  // 1980-01-01, the first that there is
 	longestName      = len("trust/trusted_root.json") + 1
-	maxMember        = 2 << 20
 )
 
 // memberCap bounds what is read of each member, in bytes.

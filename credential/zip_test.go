@@ -137,7 +137,7 @@ func TestMemberEveryByte(t *testing.T) {
 	t.Logf("%v", words)
 }
 
-// TestZipTricks is EVIDENCE 5.3, 20.
+// TestZipTricks is doc/adversarial-tests.md, 20.
 func TestZipTricks(t *testing.T) {
 	l, c, data := sealed(t)
 	files, err := credential.ReadZip(data)
@@ -243,7 +243,7 @@ func TestZipTricks(t *testing.T) {
 	want(t, c.Zip(), input(l), credential.Valid)
 }
 
-// TestZipSizes: what is too large is refused before anybody looks into it (EVIDENCE 5.3, 21).
+// TestZipSizes: what is too large is refused before anybody looks into it (doc/adversarial-tests.md, 21).
 func TestZipSizes(t *testing.T) {
 	l, _, data := sealed(t)
 	files, err := credential.ReadZip(data)

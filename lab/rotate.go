@@ -75,8 +75,11 @@ func (l *Lab) Rotate(ctx context.Context, purpose statement.Purpose) (*credentia
 	return next, l.keyEvent(ctx, statement.TrustedKey{Key: public(old).String(), Purpose: purpose}, "retired", "")
 }
 
+// leastKeyID is how much of a key's name must be given: "SHA256:" and twelve characters, as other commands show it.
+const leastKeyID = 19
+
 // Compromised says that somebody else has had a key since a time: what it signed counts only if witnesses saw it before. keyID is the DSSE
-// keyid, or its first digits. A lab whose key was never witnessed loses what that key signed.
+// keyid, or its first nineteen characters. A lab whose key was never witnessed loses what that key signed.
 func (l *Lab) Compromised(ctx context.Context, keyID string, since time.Time) (*credential.Pinned, error) {
 	cutOff := statement.FormatTime(since)
 	var found *statement.TrustedKey
@@ -86,7 +89,7 @@ func (l *Lab) Compromised(ctx context.Context, keyID string, since time.Time) (*
 			if err != nil {
 				return err
 			}
-			if len(keyID) < 8 || !strings.HasPrefix(k.ID(), keyID) {
+			if len(keyID) < leastKeyID || !strings.HasPrefix(k.ID(), keyID) {
 				continue
 			}
 			if found != nil {

@@ -113,6 +113,7 @@ func signatureRefusals(t testing.TB) []refusal {
 		e            Envelope
 	}{
 		{"keyid-other", "the keyid of another key", Envelope{e.Payload, KeyID([]byte("another key")), e.Signature}},
+		{"keyid-case", "a letter of the keyid in the other case", Envelope{e.Payload, strings.Replace(e.KeyID, ":pL9", ":Pl9", 1), e.Signature}},
 		{"key-other", "signed by another key under this key's keyid", Envelope{e.Payload, e.KeyID, byOther}},
 		{"payload-other", "the payload was changed: the attempt is 1", Envelope{otherPayload, e.KeyID, e.Signature}},
 		{"payload-type-other", "the signature is over another payload type", Envelope{e.Payload, e.KeyID, sign(otherType[:])}},

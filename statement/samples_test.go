@@ -84,6 +84,7 @@ func samplePredicate(uri string) Predicate {
 	a := act(names[uri])
 	switch uri {
 	case TypeSubmission:
+		a.Actor = Actor{Class: Vendor, Name: "Example Vendor", Person: "Ada", Proof: Attested}
 		return &Submission{Act: a, Attempt: 2, Declaration: hexOf("declaration"), Policy: samplePolicy(), Release: sampleRelease()}
 	case TypeDossier:
 		return &Dossier{

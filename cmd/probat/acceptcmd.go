@@ -79,7 +79,7 @@ replace it too, and hand the new lab.trust to customers; its fingerprint stays t
 
 Exit codes: 0 signed; 2 wrong usage, no such key, or the root key is not here`,
 		Example: `  probat lab key --lab lab --replace issuing
-  probat lab key --lab lab --compromised a727cd0ad03d --since 2026-11-20T00:00:00Z`,
+  probat lab key --lab lab --compromised SHA256:fRAitBdjk6k1 --since 2026-11-20T00:00:00Z`,
 		Args: exact(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			when, err := statement.ParseTime(since)
@@ -109,7 +109,7 @@ Exit codes: 0 signed; 2 wrong usage, no such key, or the root key is not here`,
 	}
 	f.add(c)
 	c.Flags().StringVar(&replace, "replace", "", "issuing or ledger")
-	c.Flags().StringVar(&compromised, "compromised", "", "the key's identity, at least its first eight digits")
+	c.Flags().StringVar(&compromised, "compromised", "", "the key's name, SHA256:… as ssh-keygen shows it, at least nineteen characters")
 	c.Flags().StringVar(&since, "since", "", "time from which on somebody else may have used it")
 	return c
 }
