@@ -228,8 +228,8 @@ func publicSince(ctx context.Context, l *lab.Lab, from int64) (list []statement.
 			return nil, 0, fmt.Errorf("listing public statements: %w", err)
 		}
 		to = e.Index + 1
-		if statement.Public(e.Type) {
-			list = append(list, statement.RegisterEntry{ID: e.ID.String(), Index: e.Index, Type: e.Type})
+		if t := typeOf(e); statement.Public(t) {
+			list = append(list, statement.RegisterEntry{ID: e.ID.String(), Index: e.Index, Type: t})
 		}
 	}
 	return list, to, nil
@@ -259,7 +259,7 @@ func accepted(ctx context.Context, l *lab.Lab, caseID, schemeID string) ([]state
 		if err != nil {
 			return nil, fmt.Errorf("looking for accepted risks: %w", err)
 		}
-		if e.Type != statement.TypeRisk || e.Envelope == nil {
+		if typeOf(e) != statement.TypeRisk || e.Envelope == nil {
 			continue
 		}
 		s, err := e.Envelope.Open()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
@@ -17,16 +19,65 @@ import (
 // replay goes through the whole ledger and returns what follows from it. What the lab signs about the standing of credentials is taken from
 // here and not from the marks in its tables: who can write to the database must not make it sign what never happened.
 func replay(ctx context.Context, l *lab.Lab) (*rows, error) {
-	r := newRows()
-	for e, err := range l.Ledger.Entries(ctx, 0, l.Ledger.Status().Size) {
+	signed, err := l.Ledger.Checkpoint(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading what the ledger says: %w", err)
+	}
+	r, gone := newRows(), map[string]int64{}
+	var tree []tlog.Hash
+	for e, err := range l.Ledger.Entries(ctx, 0, max(l.Ledger.Status().Size, signed.Size)) {
 		if err != nil {
 			return nil, fmt.Errorf("reading what the ledger says: %w", err)
 		}
-		if err := r.take(e); err != nil && !errors.Is(err, errUnfounded) {
+		tree = grow(tree, e.Index, e.Leaf.Hash())
+		if e.Index+1 == signed.Size && root(tree) != signed.Root {
+			return nil, fmt.Errorf("reading what the ledger says: %w: the first %d entries are not those that the log signed", ledger.ErrCorrupt, signed.Size)
+		}
+		if err := r.read(e, gone); err != nil {
 			return nil, fmt.Errorf("entry %d of the ledger: %w", e.Index, err)
 		}
 	}
+	for id, index := range gone {
+		return nil, fmt.Errorf("entry %d of the ledger: %w: statement %s is not there, and no act erased it", index, ledger.ErrCorrupt, id)
+	}
 	return r, nil
+}
+
+// read takes an entry; gone are those whose content is not there, until an act says that it erased them.
+func (r *rows) read(e ledger.Entry, gone map[string]int64) error {
+	if e.Envelope == nil {
+		gone[e.ID.String()] = e.Index
+	} else if typeOf(e) == statement.TypeErasure {
+		x, err := content[*statement.Erasure](e)
+		if err != nil {
+			return err
+		}
+		for _, id := range x.Erased {
+			delete(gone, id)
+		}
+	}
+	if err := r.take(e); err != nil && !errors.Is(err, errUnfounded) {
+		return err
+	}
+	return nil
+}
+
+// grow adds leaf index to the roots of the complete subtrees, largest first (RFC 6962 section 2.1).
+func grow(tree []tlog.Hash, index int64, leaf tlog.Hash) []tlog.Hash {
+	for ; index&1 == 1; index >>= 1 {
+		leaf = tlog.NodeHash(tree[len(tree)-1], leaf)
+		tree = tree[:len(tree)-1]
+	}
+	return append(tree, leaf)
+}
+
+// root returns the root of the tree that has these complete subtrees.
+func root(tree []tlog.Hash) tlog.Hash {
+	h := tree[len(tree)-1]
+	for i := len(tree) - 2; i >= 0; i-- {
+		h = tlog.NodeHash(tree[i], h)
+	}
+	return h
 }
 
 // typeOf returns the predicate type of an entry: as its statement says, which the tree commits to; for an erased one as its row says.
