@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/ledger/proof"
@@ -219,7 +220,8 @@ func TestIdle(t *testing.T) {
 	if err != nil || c.Size != 4+writers*acts {
 		t.Fatalf("published %v, %v", c, err)
 	}
-	answer, err := http.Get("http://" + address + "/checkpoint")
+	client := &http.Client{Timeout: 20 * time.Second}
+	answer, err := client.Get("http://" + address + "/checkpoint")
 	if err != nil {
 		t.Fatal(err)
 	}
