@@ -195,7 +195,7 @@ func (l *testLab) guessed(s *Sealed) {
 				l.t.Fatal(err)
 			}
 			hit := (&statement.Envelope{Payload: b}).ID() == e.Leaf.Digest
-			if want := n == nonce && counts == truth; hit != want {
+			if want := what == "with the nonce" && counts == truth; hit != want {
 				l.t.Errorf("%s, guessing %+v: %v", what, counts, hit)
 			}
 		}
