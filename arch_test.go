@@ -120,7 +120,7 @@ var foreign = map[string]struct {
 	},
 	"golang.org/x/mod": {
 		"BSD-3-Clause", "the Merkle tree of the Go checksum database, by the people who run it: tree hashes, proofs, tiles",
-		[]string{"credential", "credential/credentialtest", "ledger", "ledger/proof", "ledger/witness", "seal", "verify"},
+		[]string{"credential", "credential/credentialtest", "ledger", "ledger/proof", "ledger/witness", "verify"},
 	},
 	"filippo.io/mldsa": {
 		"BSD-3-Clause", "ML-DSA-44, FIPS 204, for cosignatures that outlive quantum computers; the standard library has none yet",

@@ -242,7 +242,7 @@ func (a *auditor) checkTile(ctx context.Context, t tlog.Tile, hashes []tlog.Hash
 	if a.served == nil || (t.N*tileWidth+int64(t.W))<<(proof.TileHeight*t.L) > a.served.Size {
 		return 0 // not published yet
 	}
-	want, own := tileBytes(hashes), t.W
+	want, own := hashBytes(hashes), t.W
 	n := 0
 	for _, w := range a.widths(t) {
 		t.W = w

@@ -44,13 +44,7 @@ func (e *edge) root() tlog.Hash {
 
 func (e *edge) equal(f *edge) bool { return e.size == f.size && e.root() == f.root() }
 
-func (e *edge) bytes() []byte {
-	b := make([]byte, 0, len(e.hashes)*tlog.HashSize)
-	for _, h := range e.hashes {
-		b = append(b, h[:]...)
-	}
-	return b
-}
+func (e *edge) bytes() []byte { return hashBytes(e.hashes) }
 
 // parseEdge reads what bytes wrote and checks it against the root.
 func parseEdge(size int64, root, b []byte) (edge, error) {
@@ -145,8 +139,8 @@ func subtree(hashes []tlog.Hash) tlog.Hash {
 	return tlog.NodeHash(subtree(hashes[:k]), subtree(hashes[k:]))
 }
 
-// tileBytes is a tile as it is stored.
-func tileBytes(hashes []tlog.Hash) []byte {
+// hashBytes are hashes as they are stored: a tile, or the edge.
+func hashBytes(hashes []tlog.Hash) []byte {
 	b := make([]byte, 0, len(hashes)*tlog.HashSize)
 	for _, h := range hashes {
 		b = append(b, h[:]...)

@@ -37,7 +37,7 @@ func TestEdgeAndFrontier(t *testing.T) {
 		ref = append(ref, hashes...)
 		e.add(leaf)
 		put := func(tile tlog.Tile, hashes []tlog.Hash) error {
-			written[proof.TilePath(tile)] = tileBytes(hashes)
+			written[proof.TilePath(tile)] = hashBytes(hashes)
 			return nil
 		}
 		if err := f.add(leaf, put); err != nil {
@@ -58,7 +58,7 @@ func TestEdgeAndFrontier(t *testing.T) {
 		}
 	}
 	if err := f.partial(func(tile tlog.Tile, hashes []tlog.Hash) error {
-		written[proof.TilePath(tile)] = tileBytes(hashes)
+		written[proof.TilePath(tile)] = hashBytes(hashes)
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -290,7 +290,7 @@ func (l *Ledger) writeTiles(ctx context.Context, leaves [][]byte) (*frontier, er
 		g.Go(func() error { return l.tiles.Put(gctx, proof.TilePath(t), data) })
 	}
 	level := func(t tlog.Tile, hashes []tlog.Hash) error {
-		put(t, tileBytes(hashes))
+		put(t, hashBytes(hashes))
 		return nil
 	}
 	f := l.frontier.clone()

@@ -83,6 +83,34 @@ func (l *Ledger) InCase(ctx context.Context, id string) iter.Seq2[Entry, error] 
 	}
 }
 
+// Whole yields every entry of the ledger, ErrCorrupt after those that the log has signed unless they fold into the root that it signed: what is
+// read after that is what was appended, whoever can write to the database. It stops after the first error.
+func (l *Ledger) Whole(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		signed, err := l.Checkpoint(ctx)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		var tree edge
+		for e, err := range l.Entries(ctx, 0, max(l.headNow().size, signed.Size)) {
+			if err == nil {
+				tree.add(e.Leaf.Hash())
+				if tree.size == signed.Size && tree.root() != signed.Root {
+					err = fmt.Errorf("reading entries: %w: the first %d are not those that the log signed", ErrCorrupt, signed.Size)
+				}
+			}
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Entries yields the entries from one index to before another, of these predicate types if any are given, and stops after the first error.
 func (l *Ledger) Entries(ctx context.Context, from, to int64, types ...string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {

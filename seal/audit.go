@@ -43,6 +43,7 @@ func Audit(ctx context.Context, l *lab.Lab, signatures bool, progress func(done,
 		return nil, err
 	}
 	a := &auditor{lab: l, report: &Report{}, rows: newRows()}
+	a.rows.states = map[string][]string{}
 	for _, f := range r.Findings {
 		a.find("%s", f)
 	}

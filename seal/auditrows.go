@@ -20,7 +20,7 @@ type rows struct {
 	digest map[string]string // of dossiers, by the statement about them
 	basis  map[string]*basis // statements that credentials rest on, by identity
 	places map[statement.StatusPlace]bool
-	states map[string][]string // of series: their lists as they stood since the last status statement, the last one now
+	states map[string][]string // of series: their lists as they stood since the last status statement, the last one now; nil where nobody compares
 	open   map[string]bool     // tables of which not all can be told, because statements were erased
 }
 
@@ -52,7 +52,7 @@ var tables = map[string]struct {
 func newRows() *rows {
 	r := &rows{
 		want: map[string]map[string]string{}, issued: map[string]*issued{}, digest: map[string]string{}, open: map[string]bool{}, basis: map[string]*basis{},
-		places: map[statement.StatusPlace]bool{}, states: map[string][]string{},
+		places: map[statement.StatusPlace]bool{},
 	}
 	for name := range tables {
 		r.want[name] = map[string]string{}
@@ -121,6 +121,9 @@ func (r *rows) take(e ledger.Entry) error {
 			}
 		}
 		r.issued[id] = c
+		if len(r.states[k.Status.Series]) == 0 {
+			r.changed(k.Status.Series)
+		}
 		return r.restsOn(p, s.Subjects, e.Case)
 	case *statement.Change:
 		return r.change(p)
@@ -158,7 +161,7 @@ func (r *rows) change(c *statement.Change) error {
 	case statement.Superseded:
 		i.superseded = true
 	}
-	r.states[i.place.Series] = append(r.states[i.place.Series], encoded(r.lists(i.place.Series)))
+	r.changed(i.place.Series)
 	return nil
 }
 

@@ -358,7 +358,7 @@ func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err e
 		e, err = l.Append(ctx, lab.Act{
 			Key: key, Case: caseID, By: statement.ForIssuing,
 			Statement: func(p ledger.Place) (*statement.Statement, error) {
-				return w.credential(key, p, n, statement.StatusPlace{Index: place, Series: series})
+				return w.credential(p, n, statement.StatusPlace{Index: place, Series: series})
 			},
 			Rows: func(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
 				return insertCredential(ctx, tx, e, credentialRow{
@@ -382,7 +382,7 @@ func (w *work) file() string {
 	return name(first, w.policy.Scheme, w.policy.Profile)
 }
 
-func (w *work) credential(key string, p ledger.Place, attempts int, status statement.StatusPlace) (*statement.Statement, error) {
+func (w *work) credential(p ledger.Place, attempts int, status statement.StatusPlace) (*statement.Statement, error) {
 	l := w.lab
 	return credential.NewCredential(credential.Issue{
 		Origin: l.Config.Origin, Subjects: w.plan.Subjects(), For: time.Duration(l.Config.Validity) * 24 * time.Hour,

@@ -44,6 +44,9 @@ func supersede(ctx context.Context, l *lab.Lab, id statement.ID) error {
 	if err != nil {
 		return err
 	}
+	if len(older) == 0 {
+		return nil
+	}
 	told, err := replay(ctx, l)
 	if err != nil {
 		return err
