@@ -63,7 +63,7 @@ var rooms = map[string][]string{
 	"sandbox":      {},
 	"seal/examine": {"dossier", "fact", "judge", "product", "schemes", "statement"},
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
-	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "schemes", "seal/examine", "statement", "store"},
+	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 
 	"cmd/probat": {
 		"blob", "credential", "dossier", "evaluate", "fact", "judge", "lab", "ledger", "ledger/proof", "ledger/witness", "product", "reference", "report", "sandbox", "scheme",

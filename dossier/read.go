@@ -19,8 +19,8 @@ import (
 // ErrNoDossier is returned for a folder that is none.
 var ErrNoDossier = errors.New("is no dossier")
 
-// maxFile bounds a file of a dossier that is read, in bytes: about four times the facts of a release that uses up the default budget.
-const maxFile = 1 << 30
+// MaxFile bounds a file of a dossier that is read, in bytes: about four times the facts of a release that uses up the default budget.
+const MaxFile = 1 << 30
 
 // folder reads the files of one dossier and checks their digests.
 type folder struct {
@@ -134,8 +134,8 @@ func (d *folder) file(name string) ([]byte, error) {
 	if !st.Mode().IsRegular() || st.Size() != want.Size {
 		return nil, fmt.Errorf("%s has %d bytes where %d are listed", name, st.Size(), want.Size)
 	}
-	if want.Size > maxFile {
-		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", name, want.Size, int64(maxFile))
+	if want.Size > MaxFile {
+		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", name, want.Size, int64(MaxFile))
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

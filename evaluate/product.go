@@ -50,7 +50,7 @@ func OpenRelease(path, declaration string) (*Release, error) {
 	if abs, err := filepath.Abs(path); err == nil {
 		r.Name = filepath.Base(abs)
 	}
-	if st.Mode().IsRegular() && isDeclaration(path) {
+	if st.Mode().IsRegular() && IsDeclaration(path) {
 		if declaration != "" {
 			return nil, fmt.Errorf("%q is a declaration already: --declaration goes with a file or a directory", path)
 		}
@@ -65,15 +65,15 @@ func OpenRelease(path, declaration string) (*Release, error) {
 		}
 		return r, r.only(path)
 	}
-	r.Artifacts = []unpack.Artifact{{ID: defaultID, Path: path}}
+	r.Artifacts = []unpack.Artifact{{ID: DefaultID, Path: path}}
 	return r, nil
 }
 
-// defaultID is the first segment of addresses where no declaration names the artifact.
-const defaultID = "product"
+// DefaultID is the first segment of addresses where no declaration names the artifact.
+const DefaultID = "product"
 
-// isDeclaration tells a declaration from an artifact by its name: an artifact may well be YAML too.
-func isDeclaration(path string) bool {
+// IsDeclaration tells a declaration from an artifact by its name: an artifact may well be YAML too.
+func IsDeclaration(path string) bool {
 	ext := strings.ToLower(filepath.Ext(path))
 	return ext == ".yaml" || ext == ".yml"
 }
@@ -144,7 +144,7 @@ func (r *Release) artifacts() error {
 
 // only takes one file as the artifact of a declaration that lies elsewhere: the one it names, by digest or because it names no other.
 func (r *Release) only(path string) error {
-	id := defaultID
+	id := DefaultID
 	declared := r.Declaration.Artifacts
 	for i, a := range declared {
 		if len(declared) > 1 && filepath.Base(filepath.FromSlash(a.Path)) != filepath.Base(path) {

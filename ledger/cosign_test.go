@@ -28,6 +28,7 @@ type fakeWitness struct {
 	latest *proof.SignedCheckpoint
 	down   error
 	hold   chan struct{} // a request waits for it to be closed
+	held   chan struct{} // what the request that is under way waits for
 	asked  int
 	change func(*proof.SignatureLine)
 }
@@ -46,6 +47,7 @@ func (w *fakeWitness) Name() string { return w.cosigner.Key().Name() }
 func (w *fakeWitness) Cosign(ctx context.Context, old int64, hashes []tlog.Hash, c *proof.SignedCheckpoint) ([]proof.SignatureLine, int64, error) {
 	w.mu.Lock()
 	hold := w.hold
+	w.held = hold
 	w.mu.Unlock()
 	if hold != nil {
 		select {
@@ -300,9 +302,10 @@ func TestSlowWitnesses(t *testing.T) {
 		w.hold = c
 		return func() { close(c) }
 	}
-	// busy waits until a witness has been asked, and let go until it has answered; its next request then waits again.
-	busy := func(i int) {
-		l.until("the witness is asked", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.witness[i].busy })
+	// busy waits until a witness has been asked and waits for what it is held by now, and let go until it has answered; its next request then
+	// waits again.
+	busy := func(w *fakeWitness) {
+		l.until("the witness is asked", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.held == w.hold })
 	}
 	letGo := func(w *fakeWitness, release func()) (next func()) {
 		w.mu.Lock()
@@ -315,15 +318,15 @@ func TestSlowWitnesses(t *testing.T) {
 	}
 	releaseA, releaseB := hold(a), hold(b)
 	l.grow(1)
-	busy(0)
-	busy(1)
+	busy(a)
+	busy(b)
 	releaseA = letGo(a, releaseA)
 	l.grow(1)
 	l.grow(1)
 	releaseB = letGo(b, releaseB)
 	l.until("the first is witnessed", func() bool { return l.Status().Witnessed == 1 })
-	busy(0)
-	busy(1)
+	busy(a)
+	busy(b)
 	l.grow(1)
 	releaseA = letGo(a, releaseA)
 	releaseB = letGo(b, releaseB)

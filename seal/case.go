@@ -42,7 +42,7 @@ func releaseKeys(p *examine.Plan) []string {
 		keys = append(keys, hash("artifact", a)) // a note added to the same image is no other release
 	}
 	if r := p.Release; r.Product != "" {
-		keys = append(keys, hash("declared", fold(r.Vendor), fold(r.Product), plain(r.Version), plain(r.Period)))
+		keys = append(keys, hash("declared", examine.Fold(r.Vendor), examine.Fold(r.Product), plain(r.Version), plain(r.Period)))
 	}
 	if len(keys) == 0 {
 		keys = append(keys, hash("declaration", p.Declaration))

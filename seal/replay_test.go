@@ -9,7 +9,6 @@ import (
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
-	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/statement"
 )
 
@@ -170,26 +169,6 @@ func TestSealingBesideRevoked(t *testing.T) {
 	o.Anyway = true
 	if _, err := Seal(t.Context(), l.Lab, p, files, o); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestLookAlike(t *testing.T) {
-	t.Parallel()
-	id := schemes.IDs()[0]
-	source, _ := schemes.Source(id)
-	ours := digestOf(string(source))
-	for name, p := range map[string]statement.Policy{
-		"the same":          {Scheme: id, Digest: ours, Edition: "1"},
-		"of its own":        {Scheme: "my-rules", Digest: ours, Edition: "1"},
-		"!another file":     {Scheme: id, Digest: digestOf("x"), Edition: "1"},
-		"!upper case":       {Scheme: strings.ToUpper(id), Digest: ours, Edition: "1"},
-		"!punctuation":      {Scheme: id + "-", Digest: digestOf("x"), Edition: "1"},
-		"!another alphabet": {Scheme: "ts-33.117\u0430", Digest: digestOf("x"), Edition: "1"},
-		"!edition":          {Scheme: "my-rules", Digest: ours, Edition: "V\u06f1"},
-	} {
-		if err := lookAlike(p); (err != nil) != strings.HasPrefix(name, "!") {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 

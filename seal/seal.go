@@ -4,20 +4,15 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/probat-lab/probat/credential"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/ledger"
-	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
@@ -135,7 +130,7 @@ func (w *work) choose() error {
 		return fmt.Errorf("%w: the dossier has no scheme %q", ErrUnknown, w.options.Scheme)
 	}
 	w.policy = w.judged.Policy
-	if err := errors.Join(lookAlike(w.policy), distinct(w.plan.Subjects())); err != nil {
+	if err := errors.Join(examine.LookAlike(w.policy), distinct(w.plan.Subjects())); err != nil {
 		return err
 	}
 	if w.options.Profile == "" {
@@ -163,39 +158,6 @@ func distinct(subjects []statement.Subject) error {
 		seen["name "+s.Name], seen["bytes "+s.Digest.SHA256] = true, true
 	}
 	return nil
-}
-
-// ErrLookAlike is returned for a scheme that people would take for another one.
-var ErrLookAlike = errors.New("the scheme looks like one that comes with this program, and is another: give it an id of its own, or judge the dossier anew")
-
-// lookAlike refuses a scheme whose id differs from that of a shipped one in case and punctuation only, or not at all while its file does, and
-// an id that is not plain ASCII.
-func lookAlike(p statement.Policy) error {
-	for _, text := range []string{p.Scheme, p.Edition} {
-		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' && r != ' ' || r > '~' }) {
-			return fmt.Errorf("%w: %q", ErrLookAlike, text)
-		}
-	}
-	for _, id := range schemes.IDs() {
-		if fold(id) != fold(p.Scheme) {
-			continue
-		}
-		source, _ := schemes.Source(id)
-		if sum := sha256.Sum256(source); id != p.Scheme || hex.EncodeToString(sum[:]) != p.Digest {
-			return fmt.Errorf("%w: %s", ErrLookAlike, p.Scheme)
-		}
-	}
-	return nil
-}
-
-// fold leaves the letters and digits of a name, in lower case.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, s)
 }
 
 // keepFiles copies the dossier's files into the lab's evidence, each by its digest.

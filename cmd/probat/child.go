@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/spf13/cobra"
+
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/evaluate"
 	"github.com/probat-lab/probat/report"
@@ -107,12 +109,15 @@ func childExamine(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 	return err
 }
 
+// showing is the input of taskShow.
+type showing struct {
+	Dossier string
+	HTML    bool // the report; else the summary
+}
+
 // childShow writes a dossier's report, or its summary for people, to out.
 func childShow(ctx context.Context, in io.Reader, out, _ io.Writer) error {
-	var e struct {
-		Dossier string
-		HTML    bool
-	}
+	var e showing
 	if err := json.NewDecoder(in).Decode(&e); err != nil {
 		return fmt.Errorf("reading what to show: %w", err)
 	}
@@ -129,6 +134,10 @@ func childShow(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 // isolation says how much of the sandbox a command demands.
 type isolation struct {
 	without bool
+}
+
+func (i *isolation) add(c *cobra.Command) {
+	c.Flags().BoolVar(&i.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
 }
 
 func (i isolation) level() sandbox.Level {

@@ -42,7 +42,7 @@ Exit codes: 0 opened; 2 wrong usage, or the lab has not sealed that; 3 DOSSIER c
 		RunE: func(c *cobra.Command, args []string) error { return p.disclose(c.Context(), args[0], &f) },
 	}
 	f.labFlags.add(c)
-	c.Flags().BoolVar(&f.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
+	f.isolation.add(c)
 	c.Flags().StringVar(&f.Fingerprint, "finding", "", "the finding's fingerprint, at least its first eight digits")
 	c.Flags().StringVar(&f.Requirement, "requirement", "", "instead of a finding: the verdict of this requirement")
 	c.Flags().StringVar(&f.Scheme, "scheme", "", "where the dossier was sealed for several")

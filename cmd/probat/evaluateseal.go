@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/report"
 	"github.com/probat-lab/probat/sandbox"
-	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
@@ -119,30 +117,17 @@ func (p *program) evaluateStaged(ctx context.Context, s *staged, asOf, made stri
 
 // sameSchemes wants that a dossier was judged by the schemes that were asked for.
 func (s *staged) sameSchemes(p *examine.Plan, named []string) error {
-	if len(named) == 0 && s.declared != nil {
-		for _, name := range s.declared.Schemes {
-			if isPath(name) {
-				name = filepath.Join(filepath.Dir(cmpPath(s.declaration, s.product)), filepath.FromSlash(name))
-			}
-			named = append(named, name)
-		}
-	}
-	if len(named) == 0 {
-		named = []string{defaultScheme}
+	var declared []string
+	if s.declared != nil {
+		declared = s.declared.Schemes
 	}
 	var want, got []string
-	for _, name := range named {
-		data, ok := schemes.Source(name)
-		if isPath(name) {
-			var err error
-			if data, err = readBounded(name, 16<<20); err != nil {
-				return fmt.Errorf("reading the scheme %q: %w", name, pathless(err))
-			}
-		} else if !ok {
-			return usage("probat scheme list", "there is no scheme %q", name)
+	for _, name := range schemeNames(named, declared, filepath.Dir(cmp.Or(s.declaration, s.product))) {
+		_, data, err := schemeSource(name)
+		if err != nil {
+			return err
 		}
-		sum := sha256.Sum256(data)
-		want = append(want, hex.EncodeToString(sum[:]))
+		want = append(want, dossier.Digest(data))
 	}
 	for _, j := range p.Schemes {
 		got = append(got, j.Policy.Digest)
@@ -155,22 +140,11 @@ func (s *staged) sameSchemes(p *examine.Plan, named []string) error {
 	return nil
 }
 
-func cmpPath(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // deliver copies the dossier to where it was asked for, with a report that a child wrote which has seen no product, and shows the summary.
 func (p *program) deliver(ctx context.Context, made, out string, plan *examine.Plan, level isolation) error {
 	show := func(html bool) ([]byte, error) {
 		var b bytes.Buffer
-		what := struct {
-			Dossier string
-			HTML    bool
-		}{made, html}
-		err := inChild(ctx, taskShow, what, &b, sandbox.Options{Read: []string{made}, MemoryLimit: 4 << 30, OutLimit: 1 << 30, Require: level.level()})
+		err := inChild(ctx, taskShow, showing{made, html}, &b, sandbox.Options{Read: []string{made}, MemoryLimit: 4 << 30, OutLimit: 1 << 30, Require: level.level()})
 		return b.Bytes(), err
 	}
 	page, err := show(true)
@@ -207,7 +181,7 @@ func copyDossier(from, to string, plan *examine.Plan, page []byte) error {
 		if err != nil {
 			return err
 		}
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.Digest {
+		if dossier.Digest(data) != f.Digest {
 			return fmt.Errorf("%s changed meanwhile", f.Name)
 		}
 		if err := writeNewFile(filepath.Join(to, filepath.FromSlash(f.Name)), data); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/probat-lab/probat/ledger/witness"
 	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/seal"
+	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
 
@@ -170,41 +171,37 @@ func (p *program) ready(ctx context.Context, f labFlags, long bool) error {
 	return labError(lab.Ready(ctx, f.dir, given))
 }
 
+// labHints says what to type after an error of a lab; the first that fits.
+var labHints = []struct {
+	is   error
+	hint string
+}{
+	{lab.ErrNoLab, "make one: probat lab init DIR"},
+	{lab.ErrPassphrase, "set " + passphraseVariable + " to the passphrase that was given to probat lab init, or leave it unset to be asked"},
+	{ledger.ErrLocked, "wait for the other process, or look with probat ledger show"},
+	{ledger.ErrBehind, "the database is a backup that is older than what was published: put the newest one back; probat ledger audit compares"},
+	{ledger.ErrForked, "stop everything that signs with this lab's keys, and look with probat ledger audit"},
+	{seal.ErrWhich, "name one with --scheme S; probat report DOSSIER shows them"},
+	{seal.ErrAmbiguous, "say more: --scheme, --profile, or more digits of --finding"},
+	{seal.ErrUnknown, "probat report DOSSIER --format json shows schemes, requirements and fingerprints; probat ledger show what the lab has done"},
+	{seal.ErrStanding, "probat ledger show says what became of it; --anyway issues another one all the same"},
+	{examine.ErrLookAlike, "probat judge DOSSIER --scheme S --out NEW judges it anew"},
+	{seal.ErrNotice, "probat notice CREDENTIAL --reason …; then probat revoke with --notice, --vendor and --agrees or --disputes, or wait until its time is over"},
+	{lab.ErrNoRoot, "put root.age back into the folder keys, for this command only"},
+}
+
 // labError adds what to type.
 func labError(err error) error {
 	var e *exitError
-	hint := ""
-	switch {
-	case err == nil || errors.As(err, &e):
-		return err
-	case errors.Is(err, lab.ErrNoLab):
-		hint = "make one: probat lab init DIR"
-	case errors.Is(err, lab.ErrPassphrase):
-		hint = "set " + passphraseVariable + " to the passphrase that was given to probat lab init, or leave it unset to be asked"
-	case errors.Is(err, ledger.ErrLocked):
-		hint = "wait for the other process, or look with probat ledger show"
-	case errors.Is(err, ledger.ErrBehind):
-		hint = "the database is a backup that is older than what was published: put the newest one back; probat ledger audit compares"
-	case errors.Is(err, ledger.ErrForked):
-		hint = "stop everything that signs with this lab's keys, and look with probat ledger audit"
-	case errors.Is(err, seal.ErrWhich):
-		hint = "name one with --scheme S; probat report DOSSIER shows them"
-	case errors.Is(err, seal.ErrAmbiguous):
-		hint = "say more: --scheme, --profile, or more digits of --finding"
-	case errors.Is(err, seal.ErrUnknown):
-		hint = "probat report DOSSIER --format json shows schemes, requirements and fingerprints; probat ledger show what the lab has done"
-	case errors.Is(err, seal.ErrStanding):
-		hint = "probat ledger show says what became of it; --anyway issues another one all the same"
-	case errors.Is(err, seal.ErrLookAlike):
-		hint = "probat judge DOSSIER --scheme S --out NEW judges it anew"
-	case errors.Is(err, seal.ErrNotice):
-		hint = "probat notice CREDENTIAL --reason …; then probat revoke with --notice, --vendor and --agrees or --disputes, or wait until its time is over"
-	case errors.Is(err, lab.ErrNoRoot):
-		hint = "put root.age back into the folder keys, for this command only"
-	default:
+	if err == nil || errors.As(err, &e) {
 		return err
 	}
-	return &exitError{exitUsage, err, hint}
+	for _, h := range labHints {
+		if errors.Is(err, h.is) {
+			return &exitError{exitUsage, err, h.hint}
+		}
+	}
+	return err
 }
 
 func dial(origin string, w proof.PolicyWitness) (ledger.Witness, error) {

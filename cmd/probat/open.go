@@ -20,24 +20,51 @@ func isPath(s string) bool {
 	return strings.ContainsAny(s, `/\`) || strings.HasSuffix(s, ".yaml") || strings.HasSuffix(s, ".yml")
 }
 
+// schemeSource returns the file of a scheme that is named by its id or by a path, and what errors call it.
+func schemeSource(s string) (file string, data []byte, err error) {
+	if isPath(s) {
+		if data, err = readBounded(s, strictyaml.MaxSize+1); err != nil {
+			err = &exitError{exitUsage, fmt.Errorf("reading the scheme %q: %w", s, pathless(err)), "probat scheme list shows the schemes that come with the program"}
+		}
+		return s, data, err
+	}
+	data, ok := schemes.Source(s)
+	if !ok {
+		hint := "probat scheme list"
+		if near := strictyaml.Nearest(s, schemes.IDs()); near != "" {
+			hint = "did you mean " + near + "? probat scheme list shows all"
+		}
+		return "", nil, usage(hint, "there is no scheme %q", s)
+	}
+	return s + ".yaml", data, nil
+}
+
 // openScheme reads a scheme by its id or from a path.
 func openScheme(s string) (*scheme.Scheme, error) {
-	if !isPath(s) {
-		data, ok := schemes.Source(s)
-		if !ok {
-			hint := "probat scheme list"
-			if near := strictyaml.Nearest(s, schemes.IDs()); near != "" {
-				hint = "did you mean " + near + "? probat scheme list shows all"
-			}
-			return nil, usage(hint, "there is no scheme %q", s)
-		}
-		return scheme.Parse(s+".yaml", data)
-	}
-	data, err := readBounded(s, strictyaml.MaxSize+1)
+	file, data, err := schemeSource(s)
 	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("reading the scheme %q: %w", s, pathless(err)), "probat scheme list shows the schemes that come with the program"}
+		return nil, err
 	}
-	return scheme.Parse(s, data)
+	return scheme.Parse(file, data)
+}
+
+// schemeNames returns what is to be judged by: the schemes that are named, else those of a declaration, whose paths are below its folder, else
+// the default one.
+func schemeNames(named, declared []string, folder string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	var names []string
+	for _, s := range declared {
+		if isPath(s) {
+			s = filepath.Join(folder, filepath.FromSlash(s))
+		}
+		names = append(names, s)
+	}
+	if len(names) == 0 {
+		names = []string{defaultScheme}
+	}
+	return names
 }
 
 // pathless drops the path that the message around it has already.
@@ -65,20 +92,14 @@ func readBounded(path string, most int64) ([]byte, error) {
 
 // openSchemes reads the schemes that are named, else those of the declaration, else the default one.
 func openSchemes(named []string, r *evaluate.Release) ([]*scheme.Scheme, error) {
-	if len(named) == 0 && r != nil && r.Declaration != nil {
-		for _, s := range r.Declaration.Schemes {
-			if isPath(s) {
-				s = filepath.Join(r.Folder, filepath.FromSlash(s))
-			}
-			named = append(named, s)
-		}
-	}
-	if len(named) == 0 {
-		named = []string{defaultScheme}
+	var declared []string
+	folder := ""
+	if r != nil && r.Declaration != nil {
+		declared, folder = r.Declaration.Schemes, r.Folder
 	}
 	var out []*scheme.Scheme
 	seen := map[string]bool{}
-	for _, name := range named {
+	for _, name := range schemeNames(named, declared, folder) {
 		s, err := openScheme(name)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/lab"
 	"github.com/probat-lab/probat/seal"
 	"github.com/probat-lab/probat/seal/examine"
@@ -33,7 +34,7 @@ type sealFlags struct {
 
 func (f *sealFlags) add(c *cobra.Command) {
 	f.labFlags.add(c)
-	c.Flags().BoolVar(&f.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
+	f.isolation.add(c)
 	c.Flags().BoolVar(&f.anyway, "anyway", false, "also where a credential of these bytes for the scheme is suspended or revoked")
 	c.Flags().DurationVar(&f.wait, "wait", 10*time.Second, "how long witnesses are waited for; what they cosign later is added by --refresh")
 }
@@ -151,9 +152,6 @@ func dossierName(dir string) string {
 	return strings.TrimSuffix(filepath.Base(abs), ".dossier")
 }
 
-// maxDossierFile bounds a file of a dossier, in bytes, as dossier.Read does.
-const maxDossierFile = 1 << 30
-
 // dossierFiles reads files of a dossier as bytes; what they must be is known by their digests.
 func dossierFiles(dir string) seal.Files {
 	return func(name string) ([]byte, error) {
@@ -167,9 +165,9 @@ func dossierFiles(dir string) seal.Files {
 			return nil, err
 		}
 		defer file.Close()
-		data, err := io.ReadAll(io.LimitReader(file, maxDossierFile+1))
-		if err == nil && len(data) > maxDossierFile {
-			err = fmt.Errorf("has more than %d bytes", maxDossierFile)
+		data, err := io.ReadAll(io.LimitReader(file, dossier.MaxFile+1))
+		if err == nil && len(data) > dossier.MaxFile {
+			err = fmt.Errorf("has more than %d bytes", dossier.MaxFile)
 		}
 		return data, err
 	}

@@ -12,8 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"github.com/probat-lab/probat/dossier"
+	"github.com/probat-lab/probat/evaluate"
 	"github.com/probat-lab/probat/product"
 	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/seal/examine"
@@ -63,8 +64,7 @@ func childDeclared(_ context.Context, in io.Reader, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(canonical)
-	x := declared{Artifacts: []declaredFile{}, Digest: hex.EncodeToString(sum[:]), Documents: []string{}, Release: examine.Release(d), Schemes: append([]string{}, d.Schemes...)}
+	x := declared{Artifacts: []declaredFile{}, Digest: dossier.Digest(canonical), Documents: []string{}, Release: examine.Release(d), Schemes: append([]string{}, d.Schemes...)}
 	for _, a := range d.Artifacts {
 		x.Artifacts = append(x.Artifacts, declaredFile{a.ID, a.Path})
 	}
@@ -108,7 +108,7 @@ func stage(ctx context.Context, path, declaration, dir string, level isolation) 
 		return nil, &exitError{exitUnreadable, fmt.Errorf("opening the product: %q is neither a file nor a directory", path), "symbolic links are not followed where a lab vouches for the bytes"}
 	}
 	s := &staged{files: map[string]string{}, dirs: map[string]bool{}}
-	yaml := isYAML(path) && st.Mode().IsRegular()
+	yaml := evaluate.IsDeclaration(path) && st.Mode().IsRegular()
 	if yaml && declaration != "" {
 		return nil, usage("leave --declaration away", "%q is a declaration already", path)
 	}
@@ -124,7 +124,7 @@ func stage(ctx context.Context, path, declaration, dir string, level isolation) 
 		s.product, s.declaration = s.declaration, ""
 		return s, nil
 	}
-	id := "product"
+	id := evaluate.DefaultID
 	if s.declared != nil {
 		if len(s.declared.Artifacts) != 1 {
 			return nil, usage("evaluate the product.yaml itself", "the declaration names %d artifacts, and one PRODUCT is given", len(s.declared.Artifacts))
@@ -141,11 +141,6 @@ func stage(ctx context.Context, path, declaration, dir string, level isolation) 
 	s.read = append(s.read, s.product)
 	s.files[id], err = copyIn(ctx, filepath.Dir(path), filepath.Base(path), s.product)
 	return s, err
-}
-
-func isYAML(path string) bool {
-	ext := strings.ToLower(filepath.Ext(path))
-	return ext == ".yaml" || ext == ".yml"
 }
 
 // stageDeclaration copies a declaration and the files that it names; with artifacts those too.

@@ -21,7 +21,7 @@ type standingFlags struct {
 
 func (f *standingFlags) add(c *cobra.Command) {
 	f.labFlags.add(c)
-	c.Flags().BoolVar(&f.without, "without-isolation", false, "go on where this machine cannot keep hostile bytes away from keys")
+	f.isolation.add(c)
 	c.Flags().StringVar(&f.reason, "reason", "", "why, in words; it is part of the statement")
 }
 

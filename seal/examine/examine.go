@@ -2,8 +2,6 @@ package examine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,7 +12,6 @@ import (
 	"github.com/probat-lab/probat/fact"
 	"github.com/probat-lab/probat/judge"
 	"github.com/probat-lab/probat/product"
-	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/statement"
 )
 
@@ -31,12 +28,16 @@ func Dossier(ctx context.Context, dir string, beside []string) (*Plan, error) {
 	if c.Manifest.Interrupted {
 		return nil, ErrInterrupted
 	}
-	for _, s := range c.Schemes() {
-		if shipped, ok := schemes.Source(s.ID); ok && digest(shipped) != s.Digest {
-			return nil, fmt.Errorf("the scheme %s %s of the dossier: %w: it has the digest %.12s, ours %.12s", s.ID, s.Edition, ErrDeparts, s.Digest, digest(shipped))
+	p, err := plan(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range p.Schemes {
+		if err := LookAlike(s.Policy); err != nil {
+			return nil, fmt.Errorf("the dossier %q: %w", dir, err)
 		}
 	}
-	return plan(c)
+	return p, nil
 }
 
 func plan(c *dossier.Contents) (*Plan, error) {
@@ -56,7 +57,7 @@ func plan(c *dossier.Contents) (*Plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding the declaration: %w", err)
 		}
-		p.Declaration = digest(data)
+		p.Declaration = dossier.Digest(data)
 		p.Release = Release(d)
 	}
 	if len(p.Artifacts) == 0 && p.Declaration == "" {
@@ -81,11 +82,6 @@ func Release(d *product.Declaration) statement.Release {
 	}
 }
 
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
 // files lists the dossier's files, with dossier.json itself, whose size stands nowhere and is not needed.
 func files(c *dossier.Contents) []File {
 	list := []File{{Digest: c.Digest, Name: dossier.ManifestName}}
@@ -104,7 +100,7 @@ func observed(files []File) string {
 			fmt.Fprintf(&b, "%s %s\n", f.Digest, f.Name)
 		}
 	}
-	return digest([]byte(b.String()))
+	return dossier.Digest([]byte(b.String()))
 }
 
 func judged(o *judge.Outcome, items []string) Judged {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/gowebpki/jcs"
+
+	"github.com/probat-lab/probat/dossier"
 )
 
 // maxItem bounds an item, in bytes: what can be disclosed on its own has a bound (package credential), and one finding in thousands of places
@@ -39,7 +41,7 @@ func itemText(i Item, raw json.RawMessage, most int) (string, error) {
 			return text, err
 		}
 	}
-	i.Value = map[string]any{"digest": digest(raw), "size": len(raw)}
+	i.Value = map[string]any{"digest": dossier.Digest(raw), "size": len(raw)}
 	return canonicalItem(i)
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/probat-lab/probat/dossier"
 )
 
 func TestItemText(t *testing.T) {
@@ -42,7 +44,7 @@ func TestItemText(t *testing.T) {
 		v := got.Value
 		switch {
 		case c.kept == -1:
-			if v.Digest != digest(c.raw) || v.Places != nil {
+			if v.Digest != dossier.Digest(c.raw) || v.Places != nil {
 				t.Errorf("at most %d: %.200s", c.most, text)
 			}
 		case len(text) > c.most:

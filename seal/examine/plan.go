@@ -113,7 +113,6 @@ func Parse(data []byte) (*Plan, error) {
 var (
 	ErrNothing     = errors.New("the dossier has neither an artifact nor a declaration: there is nothing that a credential could be about")
 	ErrInterrupted = errors.New("the dossier was interrupted by an emergency stop: another run would come to other facts")
-	ErrDeparts     = errors.New("it bears the name of a scheme that comes with this program, and is another: give it an id of its own, or judge the dossier anew")
 	ErrUnread      = errors.New("not all bytes of an artifact were read, so it has no digest that a credential could bind")
 )
 
