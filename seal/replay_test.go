@@ -13,7 +13,7 @@ import (
 )
 
 // standingBy returns what the status list in a credential's file says of it.
-func standingBy(t *testing.T, zip []byte, c *statement.Credential) statement.Standing {
+func standingBy(t testing.TB, zip []byte, c *statement.Credential) statement.Standing {
 	t.Helper()
 	parts, err := credential.Open(zip)
 	if err != nil {

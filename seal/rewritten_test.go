@@ -20,14 +20,7 @@ func TestContentTaken(t *testing.T) {
 	if _, err := l.DB.ExecContext(ctx, `UPDATE ledger_entries SET payload = NULL WHERE type = '`+statement.TypeChange+`'`); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Refresh(ctx, l.Lab, s.ID, 0)
-	if errors.Is(err, ledger.ErrCorrupt) {
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Errorf("the list says %q; word %v", standingBy(t, again.Zip, again.Credential), l.verify(again).Word)
+	l.wantCorrupt(s.ID)
 }
 
 // TestTypeRewritten: what a statement is stands in it, not in its row.
@@ -105,12 +98,18 @@ func TestChangeReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := Refresh(ctx, l.Lab, s.ID, 0)
+	l.wantCorrupt(s.ID)
+}
+
+// wantCorrupt wants that nothing is signed about a credential.
+func (l *testLab) wantCorrupt(id statement.ID) {
+	l.t.Helper()
+	again, err := Refresh(l.t.Context(), l.Lab, id, 0)
 	if errors.Is(err, ledger.ErrCorrupt) {
 		return
 	}
 	if err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	t.Errorf("the list says %q; word %v", standingBy(t, again.Zip, again.Credential), l.verify(again).Word)
+	l.t.Errorf("the list says %q; word %v", standingBy(l.t, again.Zip, again.Credential), l.verify(again).Word)
 }
