@@ -26,14 +26,14 @@ type rows struct {
 
 // issued is a credential and what became of it.
 type issued struct {
-	leaf                           int64
-	caseID, verdicts               string
-	observation                    statement.Observation
-	declared                       bool
-	subjects                       []statement.Subject
-	policy                         statement.Policy
-	place                          statement.StatusPlace
-	revoked, suspended, superseded bool
+	leaf             int64
+	caseID, verdicts string
+	observation      statement.Observation
+	declared         bool
+	subjects         []statement.Subject
+	policy           statement.Policy
+	place            statement.StatusPlace
+	marks
 }
 
 // queries of the tables; the first columns are the key, as many as keys says.

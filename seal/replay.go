@@ -114,10 +114,8 @@ func (r *rows) lists(series string) *credential.Lists {
 		if c.place.Series != series {
 			continue
 		}
-		for standing, is := range map[statement.Standing]bool{statement.Revoked: c.revoked, statement.Suspended: c.suspended, statement.Superseded: c.superseded} {
-			if is {
-				lists.Put(c.place.Index, standing)
-			}
+		for _, standing := range c.all() {
+			lists.Put(c.place.Index, standing)
 		}
 	}
 	return &lists

@@ -19,19 +19,31 @@ import (
 type credentialRow struct {
 	id, caseID, scheme, profile, dossier, verdicts, series, name string
 	leaf, place                                                  int64
-	revoked, suspended, superseded                               bool
-	first                                                        sql.NullInt64 // size of the checkpoint that first covered it
+	marks
+	first sql.NullInt64 // size of the checkpoint that first covered it
+}
+
+// marks are what became of a credential: several may be so at once.
+type marks struct{ revoked, suspended, superseded bool }
+
+// all returns the marks that are set, the worst first.
+func (m marks) all() (set []statement.Standing) {
+	if m.revoked {
+		set = append(set, statement.Revoked)
+	}
+	if m.suspended {
+		set = append(set, statement.Suspended)
+	}
+	if m.superseded {
+		set = append(set, statement.Superseded)
+	}
+	return set
 }
 
 // standing is the worst that is so; empty where the credential is in force.
-func (r *credentialRow) standing() statement.Standing {
-	switch {
-	case r.revoked:
-		return statement.Revoked
-	case r.suspended:
-		return statement.Suspended
-	case r.superseded:
-		return statement.Superseded
+func (m marks) standing() statement.Standing {
+	for _, s := range m.all() {
+		return s
 	}
 	return ""
 }

@@ -141,7 +141,7 @@ func restate(ctx context.Context, l *lab.Lab, id statement.ID, fn func(credentia
 	if is == nil {
 		return fmt.Errorf("%w: the ledger has no credential %s", ErrUnknown, id)
 	}
-	r.revoked, r.suspended, r.superseded = is.revoked, is.suspended, is.superseded
+	r.marks = is.marks
 	changed := fn(r)
 	if changed != nil && !errors.Is(changed, ErrState) {
 		return changed

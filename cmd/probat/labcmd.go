@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -206,56 +205,4 @@ func labError(err error) error {
 
 func dial(origin string, w proof.PolicyWitness) (ledger.Witness, error) {
 	return witness.NewClient(witness.ClientConfig{Name: w.Key.Name(), Origin: origin, URL: w.URL, Keys: []proof.WitnessKey{w.Key}})
-}
-
-func (p *program) labTrustCommand() *cobra.Command {
-	var f labFlags
-	var policy string
-	var runs []string
-	c := &cobra.Command{
-		Use:   "trust",
-		Short: "Sign the next version of the trust file: witnesses and quorum",
-		Long: `trust signs the next version of lab.trust with the root key, with another policy: which witnesses there are and how many have to
-cosign. The policy is in the format of C2SP tlog-policy, without log lines, which the lab adds. Customers replace the file that they pinned;
-its fingerprint stays the same.
-
-Exit codes: 0 signed; 2 wrong usage, a policy that is wrong, or the root key is not here`,
-		Example: `  probat lab trust --lab lab --policy policy.txt --run witness.operator.example="Operator Ltd"`,
-		Args:    exact(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if policy == "" {
-				return usage("--policy FILE", "no policy is named")
-			}
-			text, err := readBounded(policy, 128<<10)
-			if err != nil {
-				return usage("--policy names a file in the format of C2SP tlog-policy", "reading the policy %q: %w", policy, pathless(err))
-			}
-			by := map[string]string{}
-			for _, r := range runs {
-				name, organisation, ok := strings.Cut(r, "=")
-				if !ok {
-					return usage("--run WITNESS=ORGANISATION", "--run %q", r)
-				}
-				by[name] = organisation
-			}
-			return p.withLab(c.Context(), f, func(l *lab.Lab) error {
-				t, err := l.NextTrust(c.Context(), string(text), by)
-				if errors.Is(err, lab.ErrWhoRuns) {
-					return &exitError{exitUsage, err, "--run WITNESS=ORGANISATION; witnesses of one organisation count as one"}
-				}
-				if err != nil && !errors.Is(err, lab.ErrNoRoot) {
-					return &exitError{exitUsage, err, "lines of the policy: witness NAME KEY [URL], group NAME any|all|NUMBER MEMBER…, quorum NAME"}
-				}
-				if err != nil {
-					return err
-				}
-				p.say("%s is version %d; fingerprint %s", filepath.Join(f.dir, "lab.trust"), t.Trust.Version, t.Fingerprint())
-				return nil
-			})
-		},
-	}
-	f.add(c)
-	c.Flags().StringVar(&policy, "policy", "", "file with witness, group and quorum lines")
-	c.Flags().StringArrayVar(&runs, "run", nil, "WITNESS=ORGANISATION: who runs a witness, by the name of its key; those of one organisation count as one; may be repeated")
-	return c
 }
