@@ -72,6 +72,13 @@ func TestFormatPredicates(t *testing.T) {
 			t.Errorf("doc/format.md has no row %q", row)
 		}
 	}
+	for _, p := range []statement.Purpose{statement.ForIssuing, statement.ForLedger} {
+		for _, uri := range allowed(p)[len(Predicates(p)):] {
+			if !strings.Contains(text, "`"+uri+"`") || p != statement.ForLedger {
+				t.Errorf("doc/format.md does not say that %s keys may be allowed %q", p, uri)
+			}
+		}
+	}
 	if only := Predicates(statement.ForRoot); len(only) != 1 || !strings.Contains(text, "Only roots sign `"+only[0]+"`") {
 		t.Errorf("doc/format.md does not say that roots sign %q", only)
 	}

@@ -65,9 +65,9 @@ func TestSizesLargeLog(t *testing.T) {
 		most           int
 	}{
 		{"short paths, the quorum", 1 << 14, 5, false, 16 << 10},
-		{"short paths, all witnesses", 1 << 14, 5, true, 16<<10 + 192},
-		{"the longest paths, the quorum", 1<<14 - 10, 14, false, 17<<10 + 448},
-		{"the longest paths, all witnesses", 1<<14 - 10, 14, true, 18 << 10},
+		{"short paths, all witnesses", 1 << 14, 5, true, 16<<10 + 256},
+		{"the longest paths, the quorum", 1<<14 - 10, 14, false, 17<<10 + 512},
+		{"the longest paths, all witnesses", 1<<14 - 10, 14, true, 18<<10 + 64},
 	} {
 		l := credentialtest.New(t, origin, 3)
 		l.FillHashes(c.before)

@@ -60,9 +60,12 @@ type pinnedKey struct {
 	from, until, cutOff time.Time // cutOff is zero where there is none
 }
 
-// Predicates returns the predicate types that keys of a purpose may sign at most, sorted, as the trust file has them: ours without
+// Predicates returns the predicate types that a new key of a purpose is trusted for, sorted, as the trust file has them: ours without
 // statement.TypePrefix, which would be a kilobyte in every credential. Credentials, their changes and status lists are for issuing keys; trust statements for roots;
-// everything else for ledger keys. A log key signs no statement.
+// everything else of ours for ledger keys, what parties say with it: the lab attests what no key or passkey of theirs signed. A log key signs no statement.
+//
+// Documents of foreign formats are not among them, though a trust file may allow them to ledger keys: nothing here signs any, and a permission
+// that nobody uses is bytes in every credential.
 func Predicates(p statement.Purpose) []string {
 	var types []string
 	for _, t := range statement.Types() {
@@ -72,12 +75,23 @@ func Predicates(p statement.Purpose) []string {
 			of = statement.ForIssuing
 		case statement.TypeTrust:
 			of = statement.ForRoot
+		case statement.TypeCycloneDX, statement.TypeOpenVEX:
+			continue
 		}
 		if of == p {
 			types = append(types, strings.TrimPrefix(t, statement.TypePrefix))
 		}
 	}
 	slices.Sort(types)
+	return types
+}
+
+// allowed are the predicate types that a key of a purpose may sign at most, as the trust file has them.
+func allowed(p statement.Purpose) []string {
+	types := Predicates(p)
+	if p == statement.ForLedger {
+		types = append(types, statement.TypeCycloneDX, statement.TypeOpenVEX)
+	}
 	return types
 }
 
@@ -234,9 +248,9 @@ func (p *Pinned) readKeys() error {
 		if _, twice := p.keys[id]; twice || slices.ContainsFunc(p.Roots, func(r *statement.Key) bool { return r.ID() == id }) {
 			return fmt.Errorf("%w: key %d of the trust statement has another use already", statement.ErrForm, i+1)
 		}
-		allowed := Predicates(t.Purpose)
+		most := allowed(t.Purpose)
 		for j, uri := range t.Predicates {
-			if !slices.Contains(allowed, uri) || j > 0 && t.Predicates[j-1] >= uri {
+			if !slices.Contains(most, uri) || j > 0 && t.Predicates[j-1] >= uri {
 				return fmt.Errorf("%w: key %d of the trust statement: %q is not for %s keys, or its predicate types are not sorted", statement.ErrForm, i+1, uri, t.Purpose)
 			}
 		}

@@ -151,7 +151,7 @@ func TestTrustForged(t *testing.T) {
 	}
 	// A statement of another type with root signatures is no trust statement.
 	s := &statement.Statement{Subjects: []statement.Subject{credential.StatusSubject(origin)}, Predicate: &statement.Receipt{
-		Act: l.Act(credentialtest.Noon), Of: credentialtest.Hex(32), Party: statement.Actor{Class: statement.Vendor, Name: "V", Proof: statement.ByKey},
+		Act: l.Act(credentialtest.Noon), Of: credentialtest.Hex(32), Party: statement.Actor{Class: statement.Vendor, Name: "V", Proof: statement.Attested}, SignedBy: statement.SignedByLab,
 	}}
 	if _, err := credential.MarshalTrust(public[:1], 1, l.Sign(s, private[0])); err == nil {
 		t.Error("a receipt as trust statement: accepted")
@@ -313,6 +313,17 @@ func TestTrustKeys(t *testing.T) {
 			t.Errorf("%.6s for %s at %s: %v", c.id, c.of, c.at, err)
 		}
 	}
+	for _, uri := range statement.Types() {
+		if !statement.OfParty(uri) {
+			continue
+		}
+		if err := p.May(ledger, uri, cut); err != nil {
+			t.Errorf("the lab attests what a party says: %v", err)
+		}
+		if err := p.May(issuing, uri, cut); err == nil {
+			t.Errorf("an issuing key signs %s", uri)
+		}
+	}
 	for _, c := range []struct {
 		id   string
 		seen time.Time
@@ -327,6 +338,27 @@ func TestTrustKeys(t *testing.T) {
 	}
 	if k, _ := p.Key(credentialtest.Hex(32)); k != nil {
 		t.Error("an unknown key is known")
+	}
+}
+
+// TestTrustOfEarlier: a key of a lab from before there was a portal is trusted for the types of its time, foreign documents among them, and for no
+// later ones.
+func TestTrustOfEarlier(t *testing.T) {
+	l := credentialtest.New(t, origin, 0)
+	l.Trust.Keys[1].Predicates = []string{"dossier/v1", statement.TypeCycloneDX, statement.TypeOpenVEX, "receipt/v1", "verdicts/v1"}
+	p, ledger := l.Pinned(), credentialtest.Public(t, l.Ledger).ID()
+	for uri, ok := range map[string]bool{statement.TypeCycloneDX: true, statement.TypeOpenVEX: true, statement.TypeReceipt: true, statement.TypeMessage: false, statement.TypePartyKey: false} {
+		if err := p.May(ledger, uri, credentialtest.Noon); (err == nil) != ok {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+	young := credentialtest.New(t, origin, 0)
+	if err := young.Pinned().May(credentialtest.Public(t, young.Ledger).ID(), statement.TypeCycloneDX, credentialtest.Noon); err == nil {
+		t.Error("a new key is trusted for a bill of materials, which nothing signs")
+	}
+	l.Trust.Keys[0].Predicates = []string{"change/v1", statement.TypeCycloneDX}
+	if _, err := credential.NewTrust(l.Trust, 1, []*ecdsa.PrivateKey{l.Root}); err == nil {
+		t.Error("an issuing key signs a bill of materials")
 	}
 }
 

@@ -52,8 +52,9 @@ type Proof string
 
 // The proofs, best first.
 const (
-	ByKey    Proof = "key"      // the actor's key signed: this envelope, or the one that a receipt names
-	Attested Proof = "attested" // the lab says so: ATTESTED-BY-LAB
+	ByKey      Proof = "key"      // the actor's key signed: this envelope, or the one that a receipt names
+	ByWebAuthn Proof = "webauthn" // the person's passkey signed the digest; the assertion is kept with the receipt
+	Attested   Proof = "attested" // the lab says so: ATTESTED-BY-LAB
 )
 
 // Head is a tree head: the number of leaves and the Merkle root over them.
@@ -108,7 +109,7 @@ func (a *Actor) check() error {
 			return err
 		}
 	}
-	return errors.Join(oneOf("class", a.Class, Vendor, Lab, Operator, Regulator), oneOf("proof", a.Proof, ByKey, Attested))
+	return errors.Join(oneOf("class", a.Class, Vendor, Lab, Operator, Regulator), oneOf("proof", a.Proof, ByKey, ByWebAuthn, Attested))
 }
 
 func (h *Head) check() error {

@@ -1,7 +1,9 @@
 package statement
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 )
@@ -24,6 +26,17 @@ func (r *Release) check() error {
 		}
 	}
 	return nil
+}
+
+// Subject returns what a statement on a product, with all its releases, has for a subject, since there are no artifacts to name: the SHA-256 of
+// the release's canonical form, which then has no version, under the product's name.
+func (r Release) Subject() (Subject, error) {
+	b, err := Encode(r)
+	if err != nil {
+		return Subject{}, fmt.Errorf("naming a product: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return Subject{Digest{hex.EncodeToString(sum[:])}, r.Product}, nil
 }
 
 // Policy is an edition of a scheme, or a profile of it, by digest.
@@ -255,27 +268,27 @@ func (d *Disclosure) check() error {
 	return errors.Join(checkHex(d.Of), d.Sealed.check(), leaf.check())
 }
 
-// Access says that a party was let in, or let out, or looked. Its subjects are the artifacts.
+// Access says that somebody was let near a release, or looked, beyond what grants say: it is for the members of the lab, who see nothing by
+// themselves, and for what is looked at. An owner's leave is a Grant. Its subjects are the artifacts.
 type Access struct {
 	Act    `json:"act"`
-	Event  string `json:"event"`          // granted, withdrawn or used
-	From   string `json:"from,omitempty"` // time
-	Level  string `json:"level"`          // summary, verdict, evidence or source
-	Reason string `json:"reason,omitempty"`
+	Event  string `json:"event"`            // assigned, unassigned, elevated, ended (what was elevated), used or unmasked (masked secrets in a piece of evidence)
+	From   string `json:"from,omitempty"`   // time
+	Level  string `json:"level"`            // summary, verdict, evidence or source
+	Reason string `json:"reason,omitempty"` // always there with elevated and unmasked
 	To     Actor  `json:"to"`
-	Until  string `json:"until,omitempty"` // time
+	Until  string `json:"until,omitempty"` // time; always there with elevated, which ends by itself
 }
 
 // TypeURI is the predicateType.
 func (*Access) TypeURI() string { return TypeAccess }
 
 func (a *Access) check() error {
-	for what, s := range map[string]string{"from": a.From, "until": a.Until} {
-		if s != "" {
-			if err := checkTime(what, s); err != nil {
-				return err
-			}
-		}
+	switch {
+	case a.Reason == "" && (a.Event == "elevated" || a.Event == "unmasked"):
+		return fmt.Errorf("%w: access %s without a reason", ErrForm, a.Event)
+	case a.Until == "" && a.Event == "elevated":
+		return fmt.Errorf("%w: access elevated without until", ErrForm)
 	}
 	if a.Reason != "" {
 		if err := checkText("reason", a.Reason); err != nil {
@@ -283,7 +296,7 @@ func (a *Access) check() error {
 		}
 	}
 	return errors.Join(
-		oneOf("event", a.Event, "granted", "withdrawn", "used"), oneOf("level", a.Level, "summary", "verdict", "evidence", "source"), a.To.check(),
+		oneOf("event", a.Event, "assigned", "unassigned", "elevated", "ended", "used", "unmasked"), checkLevel(a.Level), checkSpan(a.From, a.Until), a.To.check(),
 	)
 }
 
@@ -316,19 +329,6 @@ func (*Answer) TypeURI() string { return TypeAnswer }
 func (a *Answer) check() error {
 	return errors.Join(checkHex(a.Notice), oneOf("position", a.Position, "agrees", "disputes"), checkText("text", a.Text))
 }
-
-// Receipt is the lab's word that a party's own statement arrived: the leaf carries a key of the lab, so that the log does not tell who
-// acted. Its subjects are those of the party's statement.
-type Receipt struct {
-	Act   `json:"act"`
-	Of    string `json:"of"`    // ID of the party's statement
-	Party Actor  `json:"party"` // who signed it
-}
-
-// TypeURI is the predicateType.
-func (*Receipt) TypeURI() string { return TypeReceipt }
-
-func (r *Receipt) check() error { return errors.Join(checkHex(r.Of), r.Party.check()) }
 
 // Erasure says that the content of statements was erased; their leaves stay. Its subjects are the artifacts.
 type Erasure struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,7 +22,7 @@ func refused(t *testing.T, name, want string, s *Statement) {
 
 func TestChecks(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range append(flaws(), publicFlaws()...) {
+	for _, f := range slices.Concat(flaws(), partyFlaws(), publicFlaws()) {
 		seen[f.uri] = true
 		s := sample(f.uri)
 		f.make(s.Predicate)
@@ -129,6 +130,14 @@ func least(uri string) *Statement {
 		p.Entries = []RegisterEntry{}
 	case *Judgement:
 		p.Cites = []string{}
+	case *Access:
+		p.Event = "used"
+	case *Receipt:
+		p.SignedBy, p.Party.Proof = SignedByLab, Attested
+	case *Agreement:
+		p.Actor.Person = "Ada"
+	case *PartyKey:
+		p.Event, p.Until = "ended", laterTime
 	}
 	return s
 }
@@ -161,6 +170,80 @@ func TestLeast(t *testing.T) {
 		if got, err := Parse(b); err != nil || !reflect.DeepEqual(got, s) {
 			t.Errorf("%s is read as %+v, %v", b, got, err)
 		}
+	}
+}
+
+// partyAlternatives are the other values in what parties say and are told.
+func partyAlternatives(taken func(string, *Statement)) {
+	for _, event := range []string{"assigned", "unassigned", "ended", "used", "unmasked"} {
+		s := sample(TypeAccess)
+		p := s.Predicate.(*Access)
+		p.Event, p.Until = event, ""
+		taken(event, s)
+	}
+	for _, level := range []string{"summary", "verdict", "evidence", "source"} {
+		s := sample(TypeGrant)
+		p := s.Predicate.(*Grant)
+		p.Level, p.Event, p.Of, p.Until = level, "withdrawn", hexOf("grant"), ""
+		taken(level, s)
+		p.Scope, p.Release = "product", Release{Product: "Router R1", Vendor: "Example Vendor"}
+		taken("all releases", s)
+	}
+	for _, position := range []string{"", "asks", "accepts", "disputes", "plans-fix", "answers", "notes"} {
+		s := sample(TypeMessage)
+		p := s.Predicate.(*Message)
+		p.Position, p.FixIn = position, ""
+		taken("message that "+position, s)
+	}
+	s := sample(TypeMessage)
+	m := s.Predicate.(*Message)
+	m.Audience = []Party{{Lab, "B"}, {Operator, "A"}, {Operator, "AA"}, {Vendor, "A"}}
+	taken("an audience by class first", s)
+	m.Case, m.CaseSeq, m.PrevInCase = "", 0, ""
+	taken("a message whose author does not know its place in the case", s)
+	for i := range m.Attachments {
+		m.Attachments[i].Name = strings.Repeat(".", 3+i)
+	}
+	taken("attachments whose names look like folders", s)
+	s = sample(TypeReceipt)
+	r := s.Predicate.(*Receipt)
+	r.SignedBy, r.Party.Proof, r.KeyID, r.Assertion = SignedByWebAuthn, ByWebAuthn, "", hexOf("assertion")
+	taken("a passkey", s)
+	s = sample(TypeAgreement)
+	s.Predicate.(*Agreement).Event = "withdrawn"
+	taken("not after all", s)
+	s = sample(TypePartyKey)
+	k := s.Predicate.(*PartyKey)
+	k.Until = ""
+	taken("a key without end", s)
+	k.Event, k.From, k.Until = "ended", "", sampleTime
+	taken("a key that ended", s)
+}
+
+func TestSignedBy(t *testing.T) {
+	for s, want := range map[SignedBy]Proof{SignedByKey: ByKey, SignedByWebAuthn: ByWebAuthn, SignedByLab: Attested, "vendor": ""} {
+		if got := s.Proof(); got != want {
+			t.Errorf("signed by %q is proved by %q, want %q", s, got, want)
+		}
+	}
+}
+
+// TestProductSubject holds that a product has a subject of its own, which a statement takes and which tells it from its releases.
+func TestProductSubject(t *testing.T) {
+	got, err := Release{Product: "Router R1", Vendor: "Example Vendor"}.Subject()
+	if want := (Subject{Digest{hexOf(`{"product":"Router R1","vendor":"Example Vendor"}`)}, "Router R1"}); err != nil || got != want {
+		t.Errorf("the subject is %v, %v, want %v", got, err, want)
+	}
+	s := sample(TypeGrant)
+	s.Subjects = []Subject{got}
+	if _, err := s.Bytes(); err != nil {
+		t.Error(err)
+	}
+	if again, err := sampleRelease().Subject(); err != nil || again == got {
+		t.Errorf("a release has the subject of its product: %v, %v", again, err)
+	}
+	if _, err := (Release{Product: "\xff"}).Subject(); err == nil {
+		t.Error("a name that is not UTF-8 has a digest")
 	}
 }
 
@@ -198,6 +281,7 @@ func TestAlternatives(t *testing.T) {
 		s.Predicate.(*Receipt).Party.Class = class
 		taken(string(class), s)
 	}
+	partyAlternatives(taken)
 	for _, verdict := range []string{"pass", "fail", "inconclusive"} {
 		s := sample(TypeJudgement)
 		s.Predicate.(*Judgement).Verdict = verdict

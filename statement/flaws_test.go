@@ -124,6 +124,11 @@ func flaws() []flaw {
 		wrong("reason", "reason", func(p *Access) { p.Reason = "\x7f" }),
 		wrong("to", "actor", func(p *Access) { p.To.Name = "" }),
 		wrong("until", "until", func(p *Access) { p.Until = "2026-11-24" }),
+		wrong("until before from", "no later", func(p *Access) { p.Until = p.From }),
+		wrong("grant of before", no, func(p *Access) { p.Event = "granted" }),
+		wrong("elevated without reason", "reason", func(p *Access) { p.Reason = "" }),
+		wrong("unmasked without reason", "reason", func(p *Access) { p.Event, p.Reason = "unmasked", "" }),
+		wrong("elevated for ever", "without until", func(p *Access) { p.Until = "" }),
 
 		wrong("answerBy", "answerBy", func(p *Notice) { p.AnswerBy = "2026-11-24" }),
 		wrong("credential", "hexadecimal", func(p *Notice) { p.Credential = "" }),
@@ -132,9 +137,6 @@ func flaws() []flaw {
 		wrong("notice", "hexadecimal", func(p *Answer) { p.Notice = "" }),
 		wrong("position", no, func(p *Answer) { p.Position = "agree" }),
 		wrong("text", "text", func(p *Answer) { p.Text = "" }),
-
-		wrong("of", "hexadecimal", func(p *Receipt) { p.Of = "" }),
-		wrong("party", "class", func(p *Receipt) { p.Party.Class = "" }),
 
 		wrong("nothing", "nothing", func(p *Erasure) { p.Erased = []string{} }),
 		wrong("erased", "erased", func(p *Erasure) { p.Erased[1] = upper }),
@@ -220,7 +222,12 @@ func publicFlaws() []flaw {
 		wrong("key", "base64", func(p *KeyEvent) { p.Key = lastBit(p.Key) }),
 		wrong("log's key", "key", func(p *KeyEvent) { p.Purpose, p.Key = ForLog, "a\nb" }),
 		wrong("owner", "actor", func(p *KeyEvent) { p.Owner.Name = "" }),
+		wrong("vendor's key", "public register", func(p *KeyEvent) { p.Owner.Class = Vendor }),
 		wrong("purpose", no, func(p *KeyEvent) { p.Purpose = "any" }),
+
+		wrong("digest", "hexadecimal", func(p *AccessPolicy) { p.Digest = "" }),
+		wrong("name", "name", func(p *AccessPolicy) { p.Name = "a\nb" }),
+		wrong("schema", "hexadecimal", func(p *AccessPolicy) { p.Schema = strings.ToUpper(p.Schema) }),
 
 		wrong("policy", "edition", func(p *Edition) { p.Policy.Edition = "" }),
 		wrong("title", "title", func(p *Edition) { p.Title = "" }),

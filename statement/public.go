@@ -268,7 +268,8 @@ const (
 	ForLog     Purpose = "log"     // checkpoints
 )
 
-// KeyEvent says that a key came into use or went out of it. Its subject is the key.
+// KeyEvent says that a key of the lab came into use or went out of it. Its subject is the key. Everybody may read it, so it is not for keys of
+// other parties: those have a PartyKey.
 type KeyEvent struct {
 	Act     `json:"act"`
 	CutOff  string  `json:"cutOff,omitempty"` // time; compromised keys count only before it
@@ -290,6 +291,9 @@ func (k *KeyEvent) check() error {
 				return err
 			}
 		}
+	}
+	if k.Owner.Class != Lab {
+		return fmt.Errorf("%w: a key of a %s is not for the public register", ErrForm, k.Owner.Class)
 	}
 	if (k.Event == "compromised") != (k.CutOff != "") {
 		return fmt.Errorf("%w: compromised without a cut-off, or the other way round", ErrForm)
@@ -316,6 +320,22 @@ type Edition struct {
 func (*Edition) TypeURI() string { return TypeEdition }
 
 func (e *Edition) check() error { return errors.Join(e.Policy.check(), checkLine("title", e.Title)) }
+
+// AccessPolicy says by which policies the lab decides from now on who may do what, so that nobody can be told later that others held. Its subject
+// is the policy set.
+type AccessPolicy struct {
+	Act    `json:"act"`
+	Digest string `json:"digest"` // SHA-256 of the policy set
+	Name   string `json:"name"`   // of the policy set
+	Schema string `json:"schema"` // SHA-256 of the schema that the policies are written against
+}
+
+// TypeURI is the predicateType.
+func (*AccessPolicy) TypeURI() string { return TypeAccessPolicy }
+
+func (p *AccessPolicy) check() error {
+	return errors.Join(checkHex(p.Digest), checkLine("name", p.Name), checkHex(p.Schema))
+}
 
 // Register lists the public statements since the register before, so that anyone can tell whether a credential is missing from it. Its
 // subject is the register from its first leaf on: the SHA-256 of the text register/FROM.

@@ -187,19 +187,22 @@ func lastBit(s string) string {
 func payloadRefusals(t testing.TB) []refusal {
 	t.Helper()
 	var list []refusal
-	for schema, changes := range map[bool]map[string][]change{false: unseen(t), true: seen()} {
-		for uri, cs := range changes {
+	add := func(name, reason, want string, schema, big bool, data []byte) {
+		list = append(list, refusal{"payload", name, reason, data, want, schema, big})
+	}
+	for _, all := range []struct {
+		schema  bool
+		changes map[string][]change
+	}{{false, unseen(t)}, {false, partyUnseen()}, {true, seen()}, {true, partySeen()}} {
+		for uri, cs := range all.changes {
 			for _, c := range cs {
-				list = append(list, refusal{"payload", c.name, c.reason, swap(t, payloadOf(t, uri), c.from, c.to), c.want, schema, false})
+				add(c.name, c.reason, c.want, all.schema, false, swap(t, payloadOf(t, uri), c.from, c.to))
 			}
 		}
 	}
 	whole := payloadOf(t, TypeSubmission)
 	name := sample(TypeSubmission).Subjects[0]
 	many := string(must(t, name))
-	add := func(name, reason, want string, schema, big bool, data []byte) {
-		list = append(list, refusal{"payload", name, reason, data, want, schema, big})
-	}
 	add("nothing", "no bytes", "does not begin", true, false, nil)
 	add("space-before", "white space before it", "does not begin", false, false, append([]byte(" "), whole...))
 	add("byte-order-mark", "a byte order mark before it: not JSON", "does not begin", true, false, append([]byte("\ufeff"), whole...))

@@ -21,7 +21,8 @@ import (
 var names = map[string]string{
 	TypeSubmission: "submission", TypeDossier: "dossier", TypeVerdicts: "verdicts", TypeJudgement: "judgement", TypeRisk: "risk",
 	TypeDisclosure: "disclosure", TypeAccess: "access", TypeNotice: "notice", TypeAnswer: "answer", TypeReceipt: "receipt",
-	TypeErasure: "erasure", TypeCredential: "credential", TypeChange: "change", TypeStatus: "status", TypeKeyEvent: "key",
+	TypeIntent: "intent", TypeWithdrawal: "withdrawal", TypeGrant: "grant", TypeMessage: "message", TypeAgreement: "agreement",
+	TypePartyKey: "party-key", TypeAccessPolicy: "policy", TypeErasure: "erasure", TypeCredential: "credential", TypeChange: "change", TypeStatus: "status", TypeKeyEvent: "key",
 	TypeEdition: "edition", TypeRegister: "register", TypeTrust: "trust", TypeCycloneDX: "cyclonedx", TypeOpenVEX: "openvex",
 }
 
@@ -63,10 +64,12 @@ func sampleRelease() Release {
 }
 
 func sampleVendor() Actor {
-	return Actor{Class: Vendor, Name: "Example Vendor", Person: "Grace", Proof: Attested}
+	return Actor{Class: Vendor, Name: "Example Vendor", Person: "Grace", Proof: ByKey}
 }
 
-// sampleKeyText is the public half of the published test key.
+// sampleKeyID is the keyid of the published test key, and sampleKeyText its public half.
+const sampleKeyID = "SHA256:pL9OqrAY6YIeXX9tRbP9KKRIDi31FQNWhoSOQ2lyHbE"
+
 func sampleKeyText() string {
 	return "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEXkFnzQ7X2MR1Oqx9/2fMug5QYD/+Bi6n5wnaI+GCH3OPizD3k24J6FbqBOqBjnzFZuhD1fNE9ku/pdt2pbAENg=="
 }
@@ -111,17 +114,47 @@ func samplePredicate(uri string) Predicate {
 			To: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
 		}
 	case TypeAccess:
-		return &Access{Act: a, Event: "granted", From: sampleTime, Level: "evidence", Reason: "Audit 2026.", To: Actor{Class: Regulator, Name: "Example Agency", Proof: ByKey}, Until: laterTime}
+		return &Access{Act: a, Event: "elevated", From: sampleTime, Level: "evidence", Reason: "The evaluator is ill.", To: Actor{Class: Lab, Name: "Example Lab", Person: "Alan", Proof: Attested}, Until: laterTime}
 	case TypeNotice:
 		return &Notice{Act: a, AnswerBy: laterTime, Credential: hexOf("credential"), Reason: "The image has a password that everybody knows."}
 	case TypeAnswer:
 		return &Answer{Act: a, Notice: hexOf("notice"), Position: "disputes", Text: "It is changed at first start."}
-	case TypeReceipt:
-		return &Receipt{Act: a, Of: hexOf("answer"), Party: sampleVendor()}
 	case TypeErasure:
 		return &Erasure{Act: a, Erased: []string{hexOf("verdicts"), hexOf("dossier statement")}, Reason: "The contract ended."}
 	case TypeCredential:
 		return sampleCredential(a)
+	}
+	return sampleParty(uri, a)
+}
+
+func sampleParty(uri string, a Act) Predicate {
+	switch uri {
+	case TypeReceipt:
+		return &Receipt{Act: a, KeyID: sampleKeyID, Of: hexOf("answer"), Party: sampleVendor(), SignedBy: SignedByKey}
+	case TypeIntent:
+		a.Actor = sampleVendor()
+		return &Intent{Act: a, Declaration: hexOf("declaration"), Embargo: "2027-02-01", Release: sampleRelease(), Schemes: []string{"baseline", "ts-33.117"}}
+	case TypeWithdrawal:
+		a.Actor = sampleVendor()
+		return &Withdrawal{Act: a, Of: hexOf("submission"), Reason: "The wrong image."}
+	case TypeGrant:
+		a.Actor = sampleVendor()
+		return &Grant{
+			Act: a, Event: "given", From: sampleTime, Level: "verdict", Reason: "Tender 12.", Release: sampleRelease(), Scope: "release", To: Party{Operator, "Example Operator"},
+			Until: laterTime,
+		}
+	case TypeMessage:
+		a.Actor = sampleVendor()
+		return &Message{
+			Act: a, Attachments: []Attachment{{hexOf("trace"), "boot.log", 4096}, {hexOf("photo"), "Konsole für R1.jpg", 0}},
+			Audience: []Party{{Lab, "Example Lab"}, {Operator, "Example Operator"}}, FixIn: "4.2.2", InReplyTo: hexOf("message"), Position: "plans-fix",
+			Text:   "It is changed at first start.\nFrom 4.2.2 on there is none.",
+			Thread: Thread{Fingerprint: hexOf("finding"), Release: sampleCase, Requirement: "4.2.3.4.1.1", Scheme: "ts-33.117"},
+		}
+	case TypeAgreement:
+		return &Agreement{Act: a, Dossier: hexOf("dossier"), Event: "agreed", Policy: samplePolicy()}
+	case TypePartyKey:
+		return &PartyKey{Act: a, Event: "registered", From: sampleTime, Key: sampleKeyText(), Party: Party{Vendor, "Example Vendor"}, Until: laterTime}
 	}
 	return sampleRest(uri, a)
 }
@@ -160,6 +193,8 @@ func sampleRest(uri string, a Act) Predicate {
 		}
 	case TypeEdition:
 		return &Edition{Act: a, Policy: samplePolicy(), Title: "Catalogue of general security assurance requirements"}
+	case TypeAccessPolicy:
+		return &AccessPolicy{Act: a, Digest: hexOf("policies"), Name: "access", Schema: hexOf("schema of policies")}
 	case TypeRegister:
 		return &Register{
 			Act: a, Entries: []RegisterEntry{{hexOf("credential"), 10, TypeCredential}, {hexOf("status"), 12, TypeStatus}}, From: 10, Previous: hexOf("register"), To: 20,

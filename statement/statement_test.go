@@ -75,9 +75,17 @@ func TestTypes(t *testing.T) {
 		}
 	}
 	public := slices.DeleteFunc(Types(), func(uri string) bool { return !Public(uri) })
-	want := []string{TypeChange, TypeEdition, TypeKeyEvent, TypeRegister, TypeStatus, TypeTrust, TypeCredential}
+	want := []string{TypeChange, TypeEdition, TypeKeyEvent, TypeAccessPolicy, TypeRegister, TypeStatus, TypeTrust, TypeCredential}
 	if !slices.Equal(public, want) {
 		t.Errorf("public are %q, want %q", public, want)
+	}
+	theirs := slices.DeleteFunc(Types(), func(uri string) bool { return !OfParty(uri) })
+	want = []string{TypeAnswer, TypeGrant, TypeIntent, TypeMessage, TypeRisk, TypeWithdrawal}
+	if !slices.Equal(theirs, want) {
+		t.Errorf("parties sign %q, want %q", theirs, want)
+	}
+	if slices.ContainsFunc(theirs, Public) {
+		t.Error("what a party signs is public by itself")
 	}
 }
 

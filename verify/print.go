@@ -191,8 +191,8 @@ func observation(o statement.Observation) string {
 }
 
 func attested(a statement.Actor) string {
-	if a.Proof == statement.ByKey {
-		return ""
+	if a.Proof == statement.Attested {
+		return " (ATTESTED-BY-LAB)"
 	}
-	return " (ATTESTED-BY-LAB)"
+	return ""
 }
