@@ -55,6 +55,7 @@ var rooms = map[string][]string{
 	"cmd/probat-verify":         {"verify"},
 
 	"blob":            {},
+	"blob/vault":      {"blob"},
 	"store":           {},
 	"store/storetest": {},
 	"ledger":          {"blob", "ledger/proof", "statement", "store"},
@@ -64,6 +65,11 @@ var rooms = map[string][]string{
 	"seal/examine": {"dossier", "fact", "judge", "product", "schemes", "statement"},
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
+
+	"portal/signin":            {"portal/signin/assertion"},
+	"portal/signin/assertion":  {},
+	"portal/upload":            {"blob", "blob/vault"},
+	"portal/upload/uploadtest": {"blob/vault", "portal/upload"},
 
 	"cmd/probat": {
 		"blob", "credential", "dossier", "evaluate", "fact", "judge", "lab", "ledger", "ledger/proof", "ledger/witness", "product", "reference", "report", "sandbox", "scheme",
@@ -107,8 +113,8 @@ var foreign = map[string]struct {
 		[]string{"cmd/probat"},
 	},
 	"github.com/google/go-cmp": {
-		"BSD-3-Clause", "differences in tests; observe/observetest serves tests only",
-		[]string{"observe/observetest"},
+		"BSD-3-Clause", "differences in tests; the rooms named here serve tests only",
+		[]string{"observe/observetest", "portal/upload/uploadtest"},
 	},
 	"golang.org/x/sync": {
 		"BSD-3-Clause", "errgroup: who starts goroutines waits for them",
@@ -146,6 +152,34 @@ var foreign = map[string]struct {
 		"Apache-2.0", "S3 with conditional writes, for tiles and evidence; a third of the size of the alternatives",
 		[]string{"blob"},
 	},
+	"github.com/tus/tusd/v2": {
+		"MIT", "resumable uploads by the tus protocol, the reference implementation; its storage is ours",
+		[]string{"portal/upload"},
+	},
+	"golang.org/x/exp": {
+		"BSD-3-Clause", "the type of tusd's logger, to silence it",
+		[]string{"portal/upload"},
+	},
+	"github.com/go-webauthn/webauthn": {
+		"BSD-3-Clause", "passkeys: the ceremonies of WebAuthn level 2, and all its encodings",
+		[]string{"portal/signin"},
+	},
+	"github.com/coreos/go-oidc/v3": {
+		"Apache-2.0", "sign-in by a party's own identity provider: discovery, keys, ID tokens",
+		[]string{"portal/signin"},
+	},
+	"golang.org/x/oauth2": {
+		"BSD-3-Clause", "the authorization code flow with PKCE, under go-oidc",
+		[]string{"portal/signin"},
+	},
+	"golang.org/x/crypto": {
+		"BSD-3-Clause", "argon2id, RFC 9106, for passwords; the standard library has none",
+		[]string{"portal/signin"},
+	},
+	"golang.org/x/time": {
+		"BSD-3-Clause", "token buckets for rates of requests",
+		[]string{"portal/signin"},
+	},
 	"golang.org/x/term": {
 		"BSD-3-Clause", "whether a person at a terminal reads, and how wide it is",
 		[]string{"cmd/probat"},
@@ -159,7 +193,7 @@ const (
 	mostVerify = 5
 )
 
-var apart = []string{"portal", "work", "store", "store/storetest", "blob", "ledger"}
+var apart = []string{"portal", "portal/signin", "portal/upload", "portal/upload/uploadtest", "work", "store", "store/storetest", "blob", "ledger"}
 
 type pkg struct {
 	ImportPath string
