@@ -58,6 +58,10 @@ var rooms = map[string][]string{
 	"blob/vault":      {"blob"},
 	"store":           {},
 	"store/storetest": {},
+	"store/records":   {"access", "store"},
+	"access":          {},
+	"work":            {},
+	"outline":         {"dossier", "fact", "judge", "report", "scheme", "statement", "tree", "unpack"},
 	"ledger":          {"blob", "ledger/proof", "statement", "store"},
 	"ledger/witness":  {"ledger/proof"},
 
@@ -66,6 +70,12 @@ var rooms = map[string][]string{
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 
+	"lab/child": {"dossier", "evaluate", "judge", "outline", "product", "report", "sandbox", "scheme", "schemes", "seal/examine", "statement", "unpack"},
+	"lab/desk": {
+		"access", "blob", "blob/vault", "judge", "lab", "lab/child", "ledger", "outline", "schemes", "seal", "seal/examine", "statement", "store/records",
+	},
+
+	"portal/page":              {},
 	"portal/signin":            {"portal/signin/assertion"},
 	"portal/signin/assertion":  {},
 	"portal/upload":            {"blob", "blob/vault"},
@@ -152,6 +162,22 @@ var foreign = map[string]struct {
 		"Apache-2.0", "S3 with conditional writes, for tiles and evidence; a third of the size of the alternatives",
 		[]string{"blob"},
 	},
+	"github.com/cedar-policy/cedar-go": {
+		"Apache-2.0", "policies that say who may do what, in a language with a specification and an analyser; by the people who made it",
+		[]string{"access"},
+	},
+	"github.com/nats-io/nats-server/v2": {
+		"Apache-2.0", "the queue in process: JetStream, so that the same code takes a cluster by URL",
+		[]string{"work"},
+	},
+	"github.com/nats-io/nats.go": {
+		"Apache-2.0", "the client of NATS",
+		[]string{"work"},
+	},
+	"github.com/a-h/templ": {
+		"MIT", "pages as typed Go with contextual escaping; generated files are committed",
+		[]string{"portal/page"},
+	},
 	"github.com/tus/tusd/v2": {
 		"MIT", "resumable uploads by the tus protocol, the reference implementation; its storage is ours",
 		[]string{"portal/upload"},
@@ -193,7 +219,7 @@ const (
 	mostVerify = 5
 )
 
-var apart = []string{"portal", "portal/signin", "portal/upload", "portal/upload/uploadtest", "work", "store", "store/storetest", "blob", "ledger"}
+var apart = []string{"portal", "portal/page", "portal/signin", "portal/upload", "portal/upload/uploadtest", "work", "store", "store/storetest", "blob", "ledger"}
 
 type pkg struct {
 	ImportPath string

@@ -19,6 +19,7 @@ type Acceptance struct {
 	Fingerprint string // of one finding; empty: whatever the requirement finds
 	Reason      string
 	Until       string // YYYY-MM-DD
+	Owner       string // as in Options
 }
 
 // Accept logs that a party accepts a risk until a day. It changes no verdict and no count: later credentials of the release say who accepted
@@ -41,7 +42,7 @@ func Accept(ctx context.Context, l *lab.Lab, p *examine.Plan, a Acceptance) (id 
 		return id, fmt.Errorf("accepting a risk: %w: the scheme %s has no requirement %q", ErrUnknown, judged.Policy.Scheme, a.Requirement)
 	}
 	err = again(func() error {
-		f, err := open(ctx, l, p, judged.Policy.Scheme)
+		f, err := open(ctx, l, p, judged.Policy.Scheme, a.Owner)
 		if err != nil {
 			return err
 		}

@@ -29,8 +29,14 @@ type file struct {
 // name is the same release if its bytes are, and other bytes under the same name too: neither a new name nor a small change starts the count
 // of attempts anew. Bytes come first, so that nobody gets rid of their count by giving them the name of another release. Keys are hashes, so
 // that the column tells nothing by itself.
-func releaseKeys(p *examine.Plan) []string {
+func releaseKeys(p *examine.Plan, owner string) []string {
 	var keys, digests []string
+	hash := func(parts ...string) string {
+		if owner != "" {
+			parts = append(parts, "of", owner)
+		}
+		return hash(parts...)
+	}
 	for _, a := range p.Artifacts {
 		digests = append(digests, a.Digest)
 	}
@@ -73,11 +79,11 @@ func hash(parts ...string) string {
 }
 
 // open finds the case of a release and the number of this attempt for a scheme.
-func open(ctx context.Context, l *lab.Lab, p *examine.Plan, schemeID string) (*file, error) {
-	f := &file{keys: releaseKeys(p)}
+func open(ctx context.Context, l *lab.Lab, p *examine.Plan, schemeID, owner string) (*file, error) {
+	f := &file{keys: releaseKeys(p, owner)}
 	err := l.DB.Read(ctx, func(tx *sql.Tx) error {
 		for _, k := range f.keys {
-			err := tx.QueryRowContext(ctx, `SELECT case_id FROM releases WHERE release_key = $1`, k).Scan(&f.id)
+			err := tx.QueryRowContext(ctx, `SELECT case_id FROM case_names WHERE release_key = $1`, k).Scan(&f.id)
 			if err == nil {
 				break
 			}
@@ -140,10 +146,10 @@ func attempts(ctx context.Context, l *lab.Lab, caseID, schemeID string) (n int, 
 func (f *file) name(ctx context.Context, tx *sql.Tx) error {
 	for _, k := range f.keys {
 		var owner string
-		err := tx.QueryRowContext(ctx, `SELECT case_id FROM releases WHERE release_key = $1`, k).Scan(&owner)
+		err := tx.QueryRowContext(ctx, `SELECT case_id FROM case_names WHERE release_key = $1`, k).Scan(&owner)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			if _, err := tx.ExecContext(ctx, `INSERT INTO releases (release_key, case_id) VALUES ($1, $2)`, k, f.id); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO case_names (release_key, case_id) VALUES ($1, $2)`, k, f.id); err != nil {
 				return err
 			}
 		case err != nil:
@@ -208,4 +214,14 @@ func name(parts ...string) string {
 		}
 	}
 	return strings.Join(words, "_")
+}
+
+// Case finds the case of a release of an owner, or draws the number of a new one, before anything of it was evaluated: p has the artifacts, the
+// declaration's digest and what it calls the release. name writes the names by which it is found again, in the transaction of its first act.
+func Case(ctx context.Context, l *lab.Lab, p *examine.Plan, owner string) (id string, name func(context.Context, *sql.Tx) error, err error) {
+	f, err := open(ctx, l, p, "", owner)
+	if err != nil {
+		return "", nil, err
+	}
+	return f.id, f.name, nil
 }

@@ -88,7 +88,7 @@ func TestPublicTellsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := []string{"canary", "Example", "Scheme a", `"scheme"`, s.Credential.Core.Act.Case, "ubmission/", "overdict", `"idempotencyKey"`}
-	for _, digest := range append([]string{p.Dossier, p.Declaration, p.Artifacts[0].Digest, p.Schemes[0].Policy.Digest, s.Credential.Core.Act.Case}, releaseKeys(p)...) {
+	for _, digest := range append([]string{p.Dossier, p.Declaration, p.Artifacts[0].Digest, p.Schemes[0].Policy.Digest, s.Credential.Core.Act.Case}, releaseKeys(p, "")...) {
 		raw, err := hex.DecodeString(digest)
 		if err != nil {
 			t.Fatal(err)

@@ -193,13 +193,13 @@ func TestSameRelease(t *testing.T) {
 	common := func(a, b []string) bool {
 		return slices.ContainsFunc(a, func(k string) bool { return slices.Contains(b, k) })
 	}
-	if !common(releaseKeys(p), releaseKeys(with)) {
+	if !common(releaseKeys(p, ""), releaseKeys(with, "")) {
 		t.Error("a note makes another release of the same image")
 	}
-	if !common(releaseKeys(p), releaseKeys(spelt)) {
+	if !common(releaseKeys(p, ""), releaseKeys(spelt, "")) {
 		t.Error("another spelling makes another release")
 	}
-	if common(releaseKeys(p), releaseKeys(dotted)) {
+	if common(releaseKeys(p, ""), releaseKeys(dotted, "")) {
 		t.Error("42.1 is taken for 4.2.1")
 	}
 }

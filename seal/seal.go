@@ -26,6 +26,12 @@ type Options struct {
 	Name        string        // for the credential's file, where no declaration names the product; may be empty
 	Version     string        // of this program
 	Wait        time.Duration // how long witnesses are waited for
+
+	// Owner is whose release it is, where several parties' are in one lab: their cases are apart, so that nobody learns from the count of
+	// attempts what others have handed in. Empty where the lab has no parties.
+	Owner string
+	// Keep, where it is given, keeps the dossier's files instead of the lab's own evidence.
+	Keep func(ctx context.Context, name, digest string, data []byte) error
 }
 
 // Reasons for not sealing that a caller may ask for.
@@ -70,17 +76,9 @@ type Files func(name string) ([]byte, error)
 
 // Seal makes the statements about a dossier and the credential of one scheme, or one profile of it.
 func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Options) (*Sealed, error) {
-	w := &work{lab: l, plan: p, files: files, options: o}
-	if err := w.choose(); err != nil {
+	w, err := record(ctx, l, p, files, o)
+	if err != nil {
 		return nil, err
-	}
-	if err := w.name(ctx); err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
-	}
-	for _, step := range []func(context.Context) error{w.standing, w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
-		if err := step(ctx); err != nil {
-			return nil, fmt.Errorf("sealing: %w", err)
-		}
 	}
 	id, repeated, err := w.issue(ctx)
 	if err != nil {
@@ -97,11 +95,47 @@ func Seal(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Optio
 	return s, nil
 }
 
+// Recorded is what the ledger has of a dossier under a scheme before a credential is issued, if ever.
+type Recorded struct {
+	Case                          string
+	Submission, Dossier, Verdicts statement.ID
+}
+
+// Record makes the statements about a dossier, the attempt with them, and issues no credential. Seal does the same first, so what was recorded is
+// not recorded again.
+func Record(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Options) (*Recorded, error) {
+	w, err := record(ctx, l, p, files, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Recorded{Case: w.submission.Case, Submission: w.submission.ID, Dossier: w.dossier.ID, Verdicts: w.verdicts.ID}, nil
+}
+
+func record(ctx context.Context, l *lab.Lab, p *examine.Plan, files Files, o Options) (*work, error) {
+	w := &work{lab: l, plan: p, files: files, options: o}
+	if err := w.choose(); err != nil {
+		return nil, err
+	}
+	if err := w.name(ctx); err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	for _, step := range []func(context.Context) error{w.standing, w.keepFiles, w.edition, w.submit, w.describe, w.commit} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("sealing: %w", err)
+		}
+	}
+	return w, nil
+}
+
 // name makes what begins the idempotency keys. A dossier that comes back to the lab which observed the product itself stays that: it would
 // get a second credential, which says less, otherwise.
 func (w *work) name(ctx context.Context) error {
 	base := func(o statement.Observation) string {
-		return hash(w.plan.Dossier, w.policy.Scheme, w.policy.Digest, w.policy.Profile, string(o))
+		parts := []string{w.plan.Dossier, w.policy.Scheme, w.policy.Digest, w.policy.Profile, string(o)}
+		if w.options.Owner != "" {
+			parts = append(parts, w.options.Owner)
+		}
+		return hash(parts...)
 	}
 	w.base = base(w.options.Observation)
 	if w.options.Observation != statement.Received {
@@ -167,7 +201,11 @@ func (w *work) keepFiles(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading %q of the dossier: %w", f.Name, err)
 		}
-		if err := w.lab.Keep(ctx, f.Digest, data); err != nil {
+		keep := w.options.Keep
+		if keep == nil {
+			keep = func(ctx context.Context, _, digest string, data []byte) error { return w.lab.Keep(ctx, digest, data) }
+		}
+		if err := keep(ctx, f.Name, f.Digest, data); err != nil {
 			return fmt.Errorf("keeping %q of the dossier: %w", f.Name, err)
 		}
 	}
@@ -192,7 +230,7 @@ func (w *work) edition(ctx context.Context) error {
 // submit logs the attempt.
 func (w *work) submit(ctx context.Context) error {
 	return again(func() error {
-		f, err := open(ctx, w.lab, w.plan, w.policy.Scheme)
+		f, err := open(ctx, w.lab, w.plan, w.policy.Scheme, w.options.Owner)
 		if err != nil {
 			return err
 		}
@@ -222,7 +260,7 @@ func (w *work) submit(ctx context.Context) error {
 // describe logs which dossier it is, and who observed.
 func (w *work) describe(ctx context.Context) error {
 	id := w.submission.Case
-	key := "dossier/" + hash(w.plan.Dossier, string(w.options.Observation), id)
+	key := "dossier/" + hash(w.plan.Dossier, string(w.options.Observation), id) // cases of two owners are apart, so their keys are
 	var err error
 	w.dossier, err = w.lab.Append(ctx, lab.Act{
 		Key: key, Case: id, By: statement.ForLedger,

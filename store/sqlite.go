@@ -70,6 +70,7 @@ func dsn(path string, readOnly, query bool) string {
 			"synchronous(FULL)",                       // a commit is on the disk before it is acknowledged, in WAL mode too
 			"fullfsync(1)", "checkpoint_fullfsync(1)", // macOS, whose fsync does not reach the disk
 			"foreign_keys(1)",
+			"secure_delete(1)",                        // what is erased is overwritten, not only unlinked
 			"trusted_schema(0)", "cell_size_check(1)", // a damaged or malicious file is an error
 			"journal_size_limit(67108864)",
 		},
