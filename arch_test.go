@@ -61,20 +61,32 @@ var rooms = map[string][]string{
 	"store/records":   {"access", "store"},
 	"access":          {},
 	"work":            {},
-	"outline":         {"dossier", "fact", "judge", "report", "scheme", "statement", "tree", "unpack"},
+	"outline":         {"fact", "statement"},
+	"outline/draw":    {"dossier", "fact", "judge", "outline", "report", "scheme", "statement", "tree", "unpack"},
 	"ledger":          {"blob", "ledger/proof", "statement", "store"},
 	"ledger/witness":  {"ledger/proof"},
 
 	"sandbox":      {},
-	"seal/examine": {"dossier", "fact", "judge", "product", "schemes", "statement"},
+	"seal/examine": {"schemes", "statement"},
+	"seal/draft":   {"dossier", "fact", "judge", "product", "seal/examine", "statement"},
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 
-	"lab/child": {"dossier", "evaluate", "judge", "outline", "product", "report", "sandbox", "scheme", "schemes", "seal/examine", "statement", "unpack"},
+	"lab/box": {"judge", "seal/examine", "statement"},
+	"lab/child": {
+		"dossier", "evaluate", "lab/box", "outline", "outline/draw", "product", "report", "sandbox", "scheme", "schemes", "seal/draft", "seal/examine", "statement", "unpack",
+	},
 	"lab/desk": {
-		"access", "blob", "blob/vault", "judge", "lab", "lab/child", "ledger", "outline", "schemes", "seal", "seal/examine", "statement", "store/records",
+		"access", "blob", "blob/vault", "judge", "lab", "lab/box", "ledger", "outline", "schemes", "seal", "seal/examine", "statement", "store/records",
 	},
 
+	"lab/demo": {"access", "examples", "lab/desk", "seal", "statement", "store/records"},
+	"examples": {},
+
+	"portal": {
+		"access", "blob/vault", "lab/box", "lab/desk", "outline", "portal/page", "portal/signin", "portal/upload", "scheme", "schemes", "seal", "statement", "store/records", "work",
+	},
+	"portal/client":            {},
 	"portal/page":              {},
 	"portal/signin":            {"portal/signin/assertion"},
 	"portal/signin/assertion":  {},
@@ -82,8 +94,9 @@ var rooms = map[string][]string{
 	"portal/upload/uploadtest": {"blob/vault", "portal/upload"},
 
 	"cmd/probat": {
+		"access", "lab/child", "lab/demo", "lab/desk", "portal", "portal/client", "portal/page", "portal/signin", "store", "store/records", "work",
 		"blob", "credential", "dossier", "evaluate", "fact", "judge", "lab", "ledger", "ledger/proof", "ledger/witness", "product", "reference", "report", "sandbox", "scheme",
-		"schemes", "schemetest", "seal", "seal/examine", "statement", "strictyaml", "tree", "unpack", "verify",
+		"schemes", "schemetest", "seal", "seal/draft", "seal/examine", "statement", "strictyaml", "tree", "unpack", "verify",
 	},
 	"examples/build": {},
 	"internal/bench": {},
@@ -104,7 +117,7 @@ var foreign = map[string]struct {
 	},
 	"github.com/gowebpki/jcs": {
 		"Apache-2.0", "canonical JSON, RFC 8785; small and the reference implementation's port",
-		[]string{"dossier", "product", "seal/examine", "statement"},
+		[]string{"dossier", "product", "seal/draft", "statement"},
 	},
 	"github.com/klauspost/compress": {
 		"BSD-3-Clause", "gzip, zlib and zstd, the fastest there is in Go; zstd is in no standard library",
@@ -128,7 +141,7 @@ var foreign = map[string]struct {
 	},
 	"golang.org/x/sync": {
 		"BSD-3-Clause", "errgroup: who starts goroutines waits for them",
-		[]string{"judge", "ledger", "observe"},
+		[]string{"judge", "lab/demo", "ledger", "observe"},
 	},
 	"golang.org/x/sys": {
 		"BSD-3-Clause", "extended attributes, device numbers and open flags of the host; the exchange of two folders in one step; namespaces and Landlock of the sandbox",
@@ -176,7 +189,11 @@ var foreign = map[string]struct {
 	},
 	"github.com/a-h/templ": {
 		"MIT", "pages as typed Go with contextual escaping; generated files are committed",
-		[]string{"portal/page"},
+		[]string{"portal", "portal/page"},
+	},
+	"github.com/danielgtaylor/huma/v2": {
+		"MIT", "the API: OpenAPI 3.1 from Go types, problems by RFC 9457, validation",
+		[]string{"portal"},
 	},
 	"github.com/tus/tusd/v2": {
 		"MIT", "resumable uploads by the tus protocol, the reference implementation; its storage is ours",

@@ -119,7 +119,10 @@ func compareRequirement(c *Change, a, b *side, from, to *Requirement) {
 	default:
 		c.Kind = Changed
 	}
-	c.Causes, c.CausesLeftOut = capped(causes(a, b, to.ID), MaxCauses)
+	c.Causes = causes(a, b, to.ID)
+	if out := len(c.Causes) - MaxCauses; out > 0 {
+		c.Causes, c.CausesLeftOut = c.Causes[:MaxCauses], int64(out)
+	}
 }
 
 // differingInputs names the inputs that differ, in alphabetical order.

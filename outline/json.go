@@ -14,6 +14,16 @@ import (
 // maxNested is how deep objects and lists lie in each other in a text of JSON: less than what statement.Encode takes.
 const maxNested = 12
 
+// Object reads a JSON object with integers for numbers and returns it as a field of the class json holds it: its texts made visible, in its
+// canonical encoding. How long that is, is the caller's to check.
+func Object(data []byte) (string, error) {
+	v, err := decodeObject(data)
+	if err != nil {
+		return "", err
+	}
+	return encodeObject(v)
+}
+
 // decodeObject reads a JSON object with integers for numbers, its texts made visible.
 func decodeObject(data []byte) (map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -79,7 +89,7 @@ func encodeObject(v map[string]any) (string, error) {
 	return string(b), err
 }
 
-// isObject tells whether s is what encodeObject writes of what decodeObject returns. Nesting is bounded before anything recurses.
+// isObject tells whether s is what Object returns. Nesting is bounded before anything recurses.
 func isObject(s string) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(s); i++ {
@@ -97,10 +107,6 @@ func isObject(s string) bool {
 			depth--
 		}
 	}
-	v, err := decodeObject([]byte(s))
-	if err != nil {
-		return false
-	}
-	again, err := encodeObject(v)
+	again, err := Object([]byte(s))
 	return err == nil && again == s
 }

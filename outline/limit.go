@@ -111,7 +111,7 @@ func (l *limits) fit(row Row) error {
 	return l.visit(reflect.ValueOf(row).Elem(), func(r *rule, f reflect.Value) error {
 		switch s := f.String(); r.class {
 		case "text":
-			f.SetString(clip(visible(s), r.size))
+			f.SetString(Text(s, r.size))
 		case "lines":
 			f.SetString(clip(visibleLines(s), r.size))
 		case "address", "address!":
@@ -195,12 +195,16 @@ func visibleLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Text returns s as a field of the class text=size holds it: made visible and, where it is too long, cut with a note of how much it lacks. The
+// size is one that the note fits in, 64 bytes or more.
+func Text(s string, size int) string { return clip(visible(s), size) }
+
 // clip cuts a text that is too long and says how much it lacks.
 func clip(s string, size int) string {
 	if len(s) <= size {
 		return s
 	}
-	head := cut(s, size-len("… and 9007199254740991 more bytes"))
+	head := Cut(s, size-len("… and 9007199254740991 more bytes"))
 	return head + "… and " + strconv.Itoa(len(s)-len(head)) + " more bytes"
 }
 
@@ -210,11 +214,11 @@ func shorten(s string) string {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	return cut(s, MaxAddress-len("…")-2*len(sum)) + "…" + hex.EncodeToString(sum[:])
+	return Cut(s, MaxAddress-len("…")-2*len(sum)) + "…" + hex.EncodeToString(sum[:])
 }
 
-// cut returns at most n bytes of s, and neither half a character nor half an escape.
-func cut(s string, n int) string {
+// Cut returns at most n bytes of s, and neither half a character nor half an escape.
+func Cut(s string, n int) string {
 	n = max(n, 0)
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
@@ -224,6 +228,3 @@ func cut(s string, n int) string {
 	}
 	return s[:n]
 }
-
-// oneLine joins the words of a text that was broken into lines for people who write schemes.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

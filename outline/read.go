@@ -12,7 +12,7 @@ import (
 	"github.com/probat-lab/probat/statement"
 )
 
-// Read reads an outline and gives its rows in order; rows are fn's to keep. Whatever Write would not write is an error, which wraps ErrRow or
+// Read reads an outline and gives its rows in order; rows are fn's to keep. Whatever draw.Write would not write is an error, which wraps ErrRow or
 // statement.ErrForm: what fn took before then, in one transaction, is to be thrown away. An outline without its End is such an error too.
 //
 // What an outline says of a dossier is still what a child says that read hostile bytes: its form is checked here, not its truth.
@@ -217,7 +217,7 @@ func (x *reader) beginRequirement(row *Requirement) error {
 		return fmt.Errorf("%w: %q stands in no scheme, or in another place of it", ErrRow, row.ID)
 	case x.ids[row.ID]:
 		return fmt.Errorf("%w: %q stands twice", ErrRow, row.ID)
-	case row.Group != groupOf(row.Verdict):
+	case row.Group != GroupOf(row.Verdict):
 		return fmt.Errorf("%w: the verdict %q in the group %q", ErrRow, row.Verdict, row.Group)
 	}
 	tests := map[string]bool{}

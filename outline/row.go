@@ -6,7 +6,7 @@ const Format = "probat-outline/1"
 // MaxInteger is the largest integer in a row.
 const MaxInteger = 1<<53 - 1
 
-// What a stream is bounded by. Write counts what it leaves out.
+// What a stream is bounded by. What is left out is counted in End.
 const (
 	MaxLine     = 4 << 20 // bytes, with the newline
 	MaxAddress  = 2048    // bytes; a longer one ends in … and its SHA-256
@@ -23,7 +23,7 @@ const (
 
 // Row is a pointer to one of the structs of this package that have a kind.
 //
-// Tags say what a field may hold; Write fits values to them, Read refuses others:
+// Tags say what a field may hold; an Encoder fits values to them, Read refuses others:
 //
 //	text=N    at most N bytes without control characters; longer ones end in "… and N more bytes"
 //	lines=N   the same, with line feeds

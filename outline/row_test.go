@@ -79,7 +79,7 @@ func TestTexts(t *testing.T) {
 		).Draw(t, "text")
 		size := rapid.IntRange(64, 300).Draw(t, "size")
 		for class, fit := range map[string]func(string) string{
-			"text":    func(s string) string { return clip(visible(s), size) },
+			"text":    func(s string) string { return Text(s, size) },
 			"lines":   func(s string) string { return clip(visibleLines(s), size) },
 			"address": func(s string) string { return shorten(visible(s)) },
 		} {
@@ -97,7 +97,7 @@ func TestTexts(t *testing.T) {
 		}
 	})
 	for n, want := range []string{"", "a", "a", "a", "a%41", "a%41", "a%41é", "a%41é"} {
-		if got := cut("a%41é%42", n); got != want {
+		if got := Cut("a%41é%42", n); got != want {
 			t.Errorf("cut at %d: %q, want %q", n, got, want)
 		}
 	}
@@ -156,22 +156,4 @@ func TestChecks(t *testing.T) {
 			t.Errorf("%s %.60q: %v", c.rule.class, c.text, err)
 		}
 	}
-}
-
-// TestFairShare: all together keep to the room, and one more for each would not.
-func TestFairShare(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		counts := rapid.SliceOfN(rapid.IntRange(1, 50), 1, 20).Draw(t, "counts")
-		room := rapid.IntRange(len(counts), 200).Draw(t, "room")
-		share := fairShare(slices.Clone(counts), room)
-		sum := func(most int) (n int) {
-			for _, c := range counts {
-				n += min(c, most)
-			}
-			return n
-		}
-		if sum(share) > room || share < slices.Max(counts) && sum(share+1) <= room {
-			t.Fatalf("of %v at most %d each are %d, the room is %d", counts, share, sum(share), room)
-		}
-	})
 }

@@ -34,6 +34,21 @@ type Requirement struct {
 	Why               string      `json:"why,omitempty" row:"text=512"`    // Reason in words
 }
 
+// GroupOf returns the group of requirements under which a verdict is shown: Requirement.Group.
+func GroupOf(verdict string) string {
+	switch verdict {
+	case "fail":
+		return "fails"
+	case "inconclusive":
+		return "cannot-tell"
+	case "pass":
+		return "holds"
+	case "not-assessed":
+		return "waits"
+	}
+	return "does-not-apply"
+}
+
 // Inputs are digests of all that had a part in a requirement's verdict, by what it is. They do not depend on the names of containers: with the
 // same scheme and the same inputs the verdict is the same. What no test of the requirement reads is in none of them.
 type Inputs struct {

@@ -17,8 +17,10 @@ import (
 
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/evaluate"
+	"github.com/probat-lab/probat/lab/child"
 	"github.com/probat-lab/probat/report"
 	"github.com/probat-lab/probat/sandbox"
+	"github.com/probat-lab/probat/seal/draft"
 	"github.com/probat-lab/probat/seal/examine"
 )
 
@@ -32,13 +34,13 @@ const (
 )
 
 func tasks() []sandbox.Task {
-	return []sandbox.Task{
+	return append(child.Tasks(), []sandbox.Task{
 		{Name: taskEvaluate, Run: childEvaluate},
 		{Name: taskDeclared, Run: childDeclared},
 		{Name: taskExamine, Run: childExamine},
 		{Name: taskShow, Run: childShow},
 		{Name: taskIdentify, Run: childIdentify},
-	}
+	}...)
 }
 
 // evaluation is the input of taskEvaluate. Paths are absolute.
@@ -97,7 +99,7 @@ func childExamine(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&e); err != nil {
 		return fmt.Errorf("reading what to examine: %w", err)
 	}
-	p, err := examine.Dossier(ctx, e.Dossier, e.Beside)
+	p, err := draft.Dossier(ctx, e.Dossier, e.Beside)
 	if err != nil {
 		return err
 	}

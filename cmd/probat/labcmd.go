@@ -28,7 +28,7 @@ const labVariable = "PROBAT_LAB"
 
 func (p *program) labCommand() *cobra.Command {
 	c := &cobra.Command{Use: "lab", Short: "Make a lab: keys, ledger, and the trust file that customers pin"}
-	c.AddCommand(p.labInitCommand(), p.labTrustCommand(), p.labKeyCommand())
+	c.AddCommand(p.labInitCommand(), p.labTrustCommand(), p.labKeyCommand(), p.labLinkCommand())
 	return c
 }
 

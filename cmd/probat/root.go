@@ -146,7 +146,7 @@ it saw against published security schemes, and keeps evidence and verdicts in a 
 		p.evaluateCommand(), p.judgeCommand(), p.explainCommand(), p.factsCommand(), p.reportCommand(), p.dossierCommand(),
 		p.treeCommand(), p.declareCommand(), p.schemeCommand(), p.doctorCommand(), p.manCommand(root),
 		p.labCommand(), p.sealCommand(), p.verifyCommand(), p.suspendCommand(), p.noticeCommand(), p.revokeCommand(), p.discloseCommand(), p.acceptCommand(),
-		p.ledgerCommand(), p.witnessCommand(),
+		p.ledgerCommand(), p.witnessCommand(), p.serveCommand(), p.submitCommand(), p.keyCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

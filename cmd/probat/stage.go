@@ -17,6 +17,7 @@ import (
 	"github.com/probat-lab/probat/evaluate"
 	"github.com/probat-lab/probat/product"
 	"github.com/probat-lab/probat/sandbox"
+	"github.com/probat-lab/probat/seal/draft"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
@@ -64,7 +65,7 @@ func childDeclared(_ context.Context, in io.Reader, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	x := declared{Artifacts: []declaredFile{}, Digest: dossier.Digest(canonical), Documents: []string{}, Release: examine.Release(d), Schemes: append([]string{}, d.Schemes...)}
+	x := declared{Artifacts: []declaredFile{}, Digest: dossier.Digest(canonical), Documents: []string{}, Release: draft.Release(d), Schemes: append([]string{}, d.Schemes...)}
 	for _, a := range d.Artifacts {
 		x.Artifacts = append(x.Artifacts, declaredFile{a.ID, a.Path})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,35 +24,39 @@ var parts embed.FS
 // built is the time of every file in the release.
 var built = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
 
-const archiveName = "edge-router-4.2.1.tar.gz"
-
 // release is what is being made: the root file system and the declaration, as the defects change them.
 type release struct {
 	root        *rootfs
 	declaration string
 }
 
-// Build writes the release to dir, which is made where it is missing: every planted defect in it but the one named without, if any.
-// What else lies in dir stays.
-func Build(ctx context.Context, dir, without string) error {
+// Build writes a release to dir, which is made where it is missing: every planted defect in it but those that the version is without, and the one
+// named without, if any. What else lies in dir stays.
+func Build(ctx context.Context, v version, dir, without string) error {
 	r, err := base()
 	if err != nil {
 		return err
 	}
-	found := without == ""
-	for _, d := range defects() {
-		if d.id == without {
-			found = true
+	if without != "" {
+		v.without = append(slices.Clone(v.without), without)
+	}
+	unknown := slices.Clone(v.without)
+	for _, d := range append(defects(), v.more...) {
+		if slices.Contains(v.without, d.id) {
+			unknown = slices.DeleteFunc(unknown, func(id string) bool { return id == d.id })
 			continue
 		}
 		if err := d.plant(r); err != nil {
 			return fmt.Errorf("planting %s: %w", d.id, err)
 		}
 	}
-	if !found {
-		return fmt.Errorf("there is no defect %q", without)
+	if len(unknown) > 0 {
+		return fmt.Errorf("there is no defect %q", unknown[0])
 	}
-	return r.write(ctx, dir)
+	if err := r.rename(v); err != nil {
+		return err
+	}
+	return r.write(ctx, v, dir)
 }
 
 // base is the release without defects.
@@ -63,7 +69,7 @@ func base() (*release, error) {
 	return &release{root: root, declaration: string(declaration)}, err
 }
 
-func (r *release) write(ctx context.Context, dir string) error {
+func (r *release) write(ctx context.Context, v version, dir string) error {
 	image, err := r.root.squashfs(ctx)
 	if err != nil {
 		return err
@@ -72,10 +78,12 @@ func (r *release) write(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	top := strings.TrimSuffix(archiveName, ".tar.gz")
+	notes = append(bytes.ReplaceAll(notes, []byte(ownVersion), []byte(v.name)), v.notes...)
+	top := "edge-router-" + v.name
+	archiveName := top + ".tar.gz"
 	archive, err := tarGz([]member{
 		{name: top + "/", mode: 0o755},
-		{name: top + "/edge-router.uimage", mode: 0o644, data: uImage("EdgeOS 4.2.1", image)},
+		{name: top + "/edge-router.uimage", mode: 0o644, data: uImage("EdgeOS "+v.name, image)},
 		{name: top + "/release-notes.txt", mode: 0o644, data: notes},
 	})
 	if err != nil {

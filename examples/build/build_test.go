@@ -119,42 +119,71 @@ func describe(f *judge.Finding) string {
 
 // TestSameBytes demands that what is committed is what the parts make.
 func TestSameBytes(t *testing.T) {
-	dir := t.TempDir()
-	if err := Build(t.Context(), dir, ""); err != nil {
-		t.Fatal(err)
-	}
 	var size int64
-	want := map[string][]byte{}
-	for _, root := range []string{dir, committed} {
-		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			rel, err := filepath.Rel(root, p)
-			if err != nil {
-				return err
-			}
-			data, err := os.ReadFile(p)
-			if root == dir {
-				want[rel] = data
-				return err
-			}
-			size += int64(len(data))
-			if made, ok := want[rel]; rel != "truth.yaml" && (!ok || !bytes.Equal(data, made)) {
-				t.Errorf("%s is not what the parts make (made: %v, %d bytes; committed: %d bytes): go run ./examples/build", rel, ok, len(made), len(data))
-			}
-			delete(want, rel)
-			return err
-		})
-		if err != nil {
+	for _, v := range versions() {
+		made := t.TempDir()
+		if err := Build(t.Context(), v, made, ""); err != nil {
 			t.Fatal(err)
 		}
-	}
-	for rel := range want {
-		t.Errorf("%s is not committed", rel)
+		want := files(t, made)
+		for rel, data := range files(t, filepath.Join("..", v.dir)) {
+			size += int64(len(data))
+			if made, ok := want[rel]; rel != "truth.yaml" && (!ok || !bytes.Equal(data, made)) {
+				t.Errorf("%s of %s is not what the parts make (made: %v, %d bytes; committed: %d bytes): go run ./examples/build", rel, v.name, ok, len(made), len(data))
+			}
+			delete(want, rel)
+		}
+		for rel := range want {
+			t.Errorf("%s of %s is not committed", rel, v.name)
+		}
 	}
 	if size > 2<<20 {
-		t.Errorf("the example has %d bytes", size)
+		t.Errorf("the examples have %d bytes", size)
+	}
+}
+
+// files returns what lies in a folder, by its path there.
+func files(t *testing.T, root string) map[string][]byte {
+	t.Helper()
+	m := map[string][]byte{}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		m[rel], err = os.ReadFile(p)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestVersions demands that from one release to the next something is newly met and something newly failed, so that comparing them shows both.
+func TestVersions(t *testing.T) {
+	var before *judge.Outcome
+	for _, v := range versions() {
+		_, o := evaluated(t, filepath.Join("..", v.dir))
+		if before != nil {
+			var met, failed []string
+			for i := range o.Requirements {
+				was, is := &before.Requirements[i], &o.Requirements[i]
+				switch {
+				case was.Verdict == judge.Fail && is.Verdict != judge.Fail:
+					met = append(met, is.Of.ID)
+				case was.Verdict != judge.Fail && is.Verdict == judge.Fail:
+					failed = append(failed, is.Of.ID)
+				}
+			}
+			if len(met) == 0 || len(failed) == 0 {
+				t.Errorf("%s: no longer failed %v, newly failed %v", v.name, met, failed)
+			}
+		}
+		before = o
 	}
 }
 
@@ -258,7 +287,7 @@ func TestWithout(t *testing.T) {
 		t.Run(d.ID, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := Build(t.Context(), dir, d.ID); err != nil {
+			if err := Build(t.Context(), example(t), dir, d.ID); err != nil {
 				t.Fatal(err)
 			}
 			_, o := evaluated(t, dir)
@@ -287,8 +316,21 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-func TestUnknownDefect(t *testing.T) {
-	if err := Build(t.Context(), t.TempDir(), "nonsense"); err == nil {
+func TestUnknown(t *testing.T) {
+	if err := Build(t.Context(), example(t), t.TempDir(), "nonsense"); err == nil {
 		t.Error("a defect that does not exist can be left out")
 	}
+	if _, err := versionByName("4.2"); err == nil {
+		t.Error("a release that does not exist can be built")
+	}
+}
+
+// example is the release that truth.yaml describes.
+func example(t *testing.T) version {
+	t.Helper()
+	v, err := versionByName(ownVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -15,13 +15,15 @@ import (
 
 	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/evaluate"
-	"github.com/probat-lab/probat/judge"
+	"github.com/probat-lab/probat/lab/box"
 	"github.com/probat-lab/probat/outline"
+	"github.com/probat-lab/probat/outline/draw"
 	"github.com/probat-lab/probat/product"
 	"github.com/probat-lab/probat/report"
 	"github.com/probat-lab/probat/sandbox"
 	"github.com/probat-lab/probat/scheme"
 	"github.com/probat-lab/probat/schemes"
+	"github.com/probat-lab/probat/seal/draft"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 	"github.com/probat-lab/probat/unpack"
@@ -48,32 +50,12 @@ const (
 	taskReport   = "serve/report"
 )
 
-// Evaluation says what to evaluate. Paths are absolute.
-type Evaluation struct {
-	Product, Declaration string   // as probat evaluate takes them; a product.yaml names its files
-	Schemes              []string // ids of schemes that come with the program
-	AsOf, Out, Temp      string
-	MaxBytes, MaxEntries int64
-	MaxDepth             int
-}
-
-// Event is one line of how far an evaluation is.
-type Event struct {
-	Phase     string  `json:"phase"`
-	Files     int64   `json:"files"`
-	Bytes     int64   `json:"bytes"`
-	Container string  `json:"container,omitempty"`
-	Slowest   string  `json:"slowest,omitempty"`
-	Took      float64 `json:"took,omitempty"` // seconds, of the slowest
-	Seconds   float64 `json:"seconds"`        // since it began
-}
-
 // eventEvery is how often a child tells how far it is.
 const eventEvery = 200 * time.Millisecond
 
 func childEvaluate(ctx context.Context, in io.Reader, _, progress io.Writer) error {
 	debug.SetMemoryLimit(1 << 30)
-	var e Evaluation
+	var e box.Evaluation
 	if err := json.NewDecoder(in).Decode(&e); err != nil {
 		return fmt.Errorf("reading what to evaluate: %w", err)
 	}
@@ -120,7 +102,7 @@ func tell(w io.Writer) *teller {
 			case <-tick.C:
 			}
 			slow, took := t.count.Slowest()
-			b, err := json.Marshal(Event{
+			b, err := json.Marshal(box.Event{
 				Phase: phase, Files: t.count.Files.Load(), Bytes: t.count.Bytes.Load(), Container: t.count.Container(), Slowest: slow,
 				Took: took.Seconds(), Seconds: time.Since(begun).Seconds(),
 			})
@@ -155,21 +137,8 @@ func openSchemes(ids []string) ([]*scheme.Scheme, error) {
 	return list, nil
 }
 
-// Judging says how a dossier is to be judged anew: with persons' judgements, and the evidence that they cite.
-type Judging struct {
-	Dossier, Out string
-	Judgements   []judge.Judgement
-	Evidence     []Cited
-}
-
-// Cited is a piece of evidence that judgements name by digest.
-type Cited struct {
-	Path, Digest, Title string
-	Answers             []string // SCHEME/REQUIREMENT
-}
-
 func childJudge(ctx context.Context, in io.Reader, _, _ io.Writer) error {
-	var j Judging
+	var j box.Judging
 	if err := json.NewDecoder(in).Decode(&j); err != nil {
 		return fmt.Errorf("reading what to judge: %w", err)
 	}
@@ -199,21 +168,6 @@ func childJudge(ctx context.Context, in io.Reader, _, _ io.Writer) error {
 	return dossier.Write(j.Out, c)
 }
 
-// Declared is what a declaration says of its release.
-type Declared struct {
-	Artifacts []DeclaredFile    `json:"artifacts"`
-	Digest    string            `json:"digest"` // SHA-256 of the canonical form
-	Documents []string          `json:"documents"`
-	Release   statement.Release `json:"release"`
-	Schemes   []string          `json:"schemes"`
-}
-
-// DeclaredFile is an artifact of a declaration.
-type DeclaredFile struct {
-	ID   string `json:"id"`
-	Path string `json:"path"`
-}
-
 func childDeclare(_ context.Context, in io.Reader, out, _ io.Writer) error {
 	data, err := io.ReadAll(io.LimitReader(in, product.MaxSize+1))
 	if err != nil {
@@ -227,9 +181,9 @@ func childDeclare(_ context.Context, in io.Reader, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	x := Declared{Artifacts: []DeclaredFile{}, Digest: dossier.Digest(canonical), Documents: []string{}, Release: examine.Release(d), Schemes: append([]string{}, d.Schemes...)}
+	x := box.Declared{Artifacts: []box.DeclaredFile{}, Digest: dossier.Digest(canonical), Documents: []string{}, Release: draft.Release(d), Schemes: append([]string{}, d.Schemes...)}
 	for _, a := range d.Artifacts {
-		x.Artifacts = append(x.Artifacts, DeclaredFile{a.ID, a.Path})
+		x.Artifacts = append(x.Artifacts, box.DeclaredFile{ID: a.ID, Path: a.Path})
 	}
 	for _, doc := range d.Documents {
 		if doc.Path != "" {
@@ -256,7 +210,7 @@ func childExamine(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p, err := examine.Dossier(ctx, dir, reports)
+	p, err := draft.Dossier(ctx, dir, reports)
 	if err != nil {
 		return err
 	}
@@ -277,7 +231,7 @@ func childOutline(ctx context.Context, in io.Reader, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return outline.Write(ctx, out, c)
+	return draw.Write(ctx, out, c)
 }
 
 // reporting is the input of taskReport.
@@ -328,13 +282,13 @@ func (s Sandbox) pipe(ctx context.Context, task string, in io.Reader, out io.Wri
 }
 
 // Evaluate evaluates into e.Out, a folder that is not there yet in one that is. read are the files of the product.
-func (s Sandbox) Evaluate(ctx context.Context, e Evaluation, read []string, progress io.Writer) error {
+func (s Sandbox) Evaluate(ctx context.Context, e box.Evaluation, read []string, progress io.Writer) error {
 	o := sandbox.Options{Read: read, Write: []string{filepath.Dir(e.Out)}, MemoryLimit: 2 << 30, OutLimit: 1 << 10, Progress: progress}
 	return s.run(ctx, taskEvaluate, e, io.Discard, o)
 }
 
 // Judge judges a dossier anew.
-func (s Sandbox) Judge(ctx context.Context, j Judging) error {
+func (s Sandbox) Judge(ctx context.Context, j box.Judging) error {
 	o := sandbox.Options{Read: []string{j.Dossier}, Write: []string{filepath.Dir(j.Out)}, MemoryLimit: 4 << 30, OutLimit: 1 << 10}
 	for _, e := range j.Evidence {
 		o.Read = append(o.Read, e.Path)
@@ -343,12 +297,12 @@ func (s Sandbox) Judge(ctx context.Context, j Judging) error {
 }
 
 // Declare reads a declaration.
-func (s Sandbox) Declare(ctx context.Context, text []byte) (*Declared, error) {
+func (s Sandbox) Declare(ctx context.Context, text []byte) (*box.Declared, error) {
 	var out bytes.Buffer
 	if err := s.pipe(ctx, taskDeclare, bytes.NewReader(text), &out, sandbox.Options{OutLimit: 16 << 20}); err != nil {
 		return nil, err
 	}
-	var d Declared
+	var d box.Declared
 	if err := statement.Decode(out.Bytes(), &d); err != nil {
 		return nil, fmt.Errorf("reading what the declaration says: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/probat-lab/probat/blob"
 	"github.com/probat-lab/probat/blob/vault"
 	"github.com/probat-lab/probat/lab"
-	"github.com/probat-lab/probat/lab/child"
+	"github.com/probat-lab/probat/lab/box"
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
@@ -51,7 +50,7 @@ type Who struct {
 // Options say how to open a desk.
 type Options struct {
 	Store   blob.Store // of what is encrypted
-	Box     child.Sandbox
+	Box     box.Box
 	Version string // of this program
 	// Queued is told about jobs that wait, and of those that were cancelled; may be nil.
 	Queued, Cancelled func(ctx context.Context, job string)
@@ -66,8 +65,9 @@ type Desk struct {
 	Home     records.Party
 	Options
 
-	mu   sync.Mutex
-	busy map[string]*sync.Mutex // by release: what rewrites its dossier is done one after the other
+	mu    sync.Mutex
+	busy  map[string]*sync.Mutex // by release: what rewrites its dossier is done one after the other; mu
+	files map[string]freshFile   // by credential; mu
 }
 
 const storageKeyName = "storage-key"
@@ -75,7 +75,7 @@ const storageKeyName = "storage-key"
 // Open opens the desk of a lab that is open with its keys: it makes the lab's own party, its storage key and the statement about the access policies
 // where they are not there yet.
 func Open(ctx context.Context, l *lab.Lab, o Options) (*Desk, error) {
-	d := &Desk{Records: records.New(l.DB), Lab: l, Options: o, busy: map[string]*sync.Mutex{}}
+	d := &Desk{Records: records.New(l.DB), Lab: l, Options: o, busy: map[string]*sync.Mutex{}, files: map[string]freshFile{}}
 	var err error
 	if d.Policies, err = access.NewPolicies(); err != nil {
 		return nil, err
@@ -173,36 +173,38 @@ func (d *Desk) act(ctx context.Context, w Who, r *records.Release, subjects []st
 	})
 }
 
-// subjects are what statements about a release are about: its artifacts, or its declaration. They are read back from the vault, since no row holds
-// their digests.
+// maxIntent bounds what a party signs of what it hands in, in bytes.
+const maxIntent = 1 << 20
+
+// subjects are what statements about a release are about: its artifacts, or its declaration. They are read back from what the party signed, which is
+// in the vault, since no row holds their digests.
 func (d *Desk) subjects(ctx context.Context, r *records.Release) ([]statement.Subject, error) {
-	k, err := d.keyring(ctx, r.ID)
+	held, err := d.HeldFor(ctx, r.ID, records.HeldEnvelope, "")
 	if err != nil {
 		return nil, err
 	}
-	var list []statement.Subject
-	for _, kind := range []string{records.HeldArtifact, records.HeldDeclaration} {
-		held, err := d.HeldFor(ctx, r.ID, kind, "")
+	for _, h := range held {
+		data, err := d.kept(ctx, h, maxIntent)
 		if err != nil {
 			return nil, err
 		}
-		for _, h := range held {
-			info, err := info(ctx, k, h)
-			if err != nil {
-				return nil, err
-			}
-			name := h.Parent
-			if kind == records.HeldDeclaration {
-				name = examine.DeclarationSubject
-			}
-			list = append(list, statement.Subject{Name: name, Digest: statement.Digest{SHA256: fmt.Sprintf("%x", info.SHA256)}})
+		s, err := signedOrSaid(data)
+		if err != nil {
+			return nil, fmt.Errorf("reading %q: %w", h.Name, err)
 		}
-		if len(list) > 0 {
-			break
+		if _, ok := statement.As[*statement.Intent](s); ok {
+			return s.Subjects, nil
 		}
 	}
-	slices.SortFunc(list, func(a, b statement.Subject) int { return strings.Compare(a.Name, b.Name) })
-	return list, nil
+	return nil, fmt.Errorf("reading what was handed in: %w", ErrNotFound)
+}
+
+// signedOrSaid opens an envelope, or the statement that the lab made for a party which signs nothing.
+func signedOrSaid(data []byte) (*statement.Statement, error) {
+	if e, err := statement.ParseEnvelope(data); err == nil {
+		return e.Open()
+	}
+	return statement.Parse(data)
 }
 
 func info(ctx context.Context, k *vault.Keyring, h records.Held) (vault.Info, error) {

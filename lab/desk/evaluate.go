@@ -16,7 +16,7 @@ import (
 
 	"github.com/probat-lab/probat/access"
 	"github.com/probat-lab/probat/blob/vault"
-	"github.com/probat-lab/probat/lab/child"
+	"github.com/probat-lab/probat/lab/box"
 	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/seal"
 	"github.com/probat-lab/probat/seal/examine"
@@ -147,7 +147,7 @@ func (d *Desk) Cancel(ctx context.Context, w Who, id string) error {
 // maxTries is how often a job is tried that takes its worker down with it.
 const maxTries = 3
 
-// Run does a job that a worker has taken, and has its result accepted. tell gets lines of child.Event.
+// Run does a job that a worker has taken, and has its result accepted. tell gets lines of Event.
 func (d *Desk) Run(ctx context.Context, id, worker string, tell io.Writer) error {
 	j, err := d.TakenJob(ctx, id, worker)
 	if err != nil {
@@ -157,12 +157,20 @@ func (d *Desk) Run(ctx context.Context, id, worker string, tell io.Writer) error
 		return d.fail(ctx, j, worker, errors.New("it took its worker down several times"))
 	}
 	e := &evaluation{desk: d, job: j, worker: worker, tell: tell}
-	err = e.run(ctx)
+	made, err := e.run(ctx)
+	defer clear(e.dir)
+	if err == nil {
+		defer d.lock(j.Release)()
+		err = d.accept(ctx, accepted{release: e.release, dir: made, origin: "lab", job: &e.job, worker: worker, check: e.same})
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("running the job %s: %w", id, context.Cause(ctx))
 	}
 	if err != nil {
 		return d.fail(ctx, j, worker, err)
+	}
+	if err := d.carryOver(ctx, e.release); err != nil {
+		return fmt.Errorf("judging anew after the job %s: %w", id, err)
 	}
 	return nil
 }
@@ -208,34 +216,37 @@ type evaluation struct {
 	digests map[string]string // of the artifacts, by path
 }
 
-func (e *evaluation) run(ctx context.Context) error {
+// run evaluates, and returns the folder of the dossier. The caller removes e.dir.
+func (e *evaluation) run(ctx context.Context) (made string, err error) {
 	d := e.desk
 	if err := json.Unmarshal(e.job.Inputs, &e.in); err != nil {
-		return fmt.Errorf("reading the job's inputs: %w", err)
+		return "", fmt.Errorf("reading the job's inputs: %w", err)
 	}
 	if e.in.Build != d.Version {
-		return fmt.Errorf("the job was queued by the build %s of the program, and this one is %s: queue it again", e.in.Build, d.Version)
+		return "", fmt.Errorf("the job was queued by the build %s of the program, and this one is %s: queue it again", e.in.Build, d.Version)
 	}
-	r, err := d.ReleaseFor(ctx, e.job.Release)
+	if e.release, err = d.ReleaseFor(ctx, e.job.Release); err != nil {
+		return "", err
+	}
+	if e.ring, err = d.keyring(ctx, e.release.ID); err != nil {
+		return "", err
+	}
+	if e.dir, err = d.workFolder(); err != nil {
+		return "", err
+	}
+	return e.evaluate(ctx)
+}
+
+// workFolder makes a folder of the lab's own for plain bytes; whoever asks removes it by clear.
+func (d *Desk) workFolder() (string, error) {
+	dir, err := filepath.Abs(d.Lab.Dir)
+	if err == nil {
+		dir, err = os.MkdirTemp(dir, ".work-")
+	}
 	if err != nil {
-		return err
+		return "", fmt.Errorf("making a folder to work in: %w", err)
 	}
-	e.release = r
-	if e.ring, err = d.keyring(ctx, r.ID); err != nil {
-		return err
-	}
-	if e.dir, err = os.MkdirTemp(d.Lab.Dir, ".work-"); err != nil {
-		return fmt.Errorf("making a folder to work in: %w", err)
-	}
-	defer clear(e.dir)
-	if e.dir, err = filepath.Abs(e.dir); err != nil {
-		return err
-	}
-	made, err := e.evaluate(ctx)
-	if err != nil {
-		return err
-	}
-	return d.accept(ctx, accepted{release: r, dir: made, origin: "lab", job: &e.job, worker: e.worker, check: e.same})
+	return dir, nil
 }
 
 // evaluate puts the release's files into the folder and has a child evaluate them.
@@ -261,7 +272,7 @@ func (e *evaluation) evaluate(ctx context.Context) (made string, err error) {
 		}
 	}
 	made = filepath.Join(e.dir, "out", "dossier")
-	x := child.Evaluation{
+	x := box.Evaluation{
 		AsOf: e.in.AsOf, Out: made, Temp: filepath.Join(e.dir, "out", "tmp"),
 		MaxBytes: e.in.Budgets.Bytes, MaxEntries: e.in.Budgets.Entries, MaxDepth: e.in.Budgets.Depth,
 	}
@@ -365,6 +376,7 @@ func (d *Desk) accept(ctx context.Context, a accepted) error {
 	if a.origin != "vendor" {
 		for _, s := range plan.Schemes {
 			o := d.sealing(a.release, s.Policy.Scheme)
+			o.Anyway = true // a revoked credential keeps nobody from evaluating; issuing another one is refused
 			if _, err := seal.Record(ctx, d.Lab, plan, nothing, o); err != nil {
 				return err
 			}
@@ -502,14 +514,11 @@ func (d *Desk) restore(ctx context.Context, r *records.Release, dossier, dir str
 
 // withDossier restores a dossier into a folder of the lab's own for as long as fn runs.
 func (d *Desk) withDossier(ctx context.Context, r *records.Release, dossier string, fn func(dir, work string) error) error {
-	work, err := os.MkdirTemp(d.Lab.Dir, ".work-")
+	work, err := d.workFolder()
 	if err != nil {
-		return fmt.Errorf("making a folder to work in: %w", err)
-	}
-	defer clear(work)
-	if work, err = filepath.Abs(work); err != nil {
 		return err
 	}
+	defer clear(work)
 	dir, err := d.restore(ctx, r, dossier, work)
 	if err != nil {
 		return err
@@ -540,6 +549,9 @@ func (d *Desk) Report(ctx context.Context, w Who, release, dossier, format strin
 
 // clear removes a folder of the lab's own, with files that a child made unwritable.
 func clear(dir string) {
+	if dir == "" {
+		return
+	}
 	_ = filepath.WalkDir(dir, func(path string, x os.DirEntry, err error) error {
 		if err == nil && x.IsDir() {
 			_ = os.Chmod(path, 0o700)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -55,26 +56,57 @@ func (d *Desk) Agree(ctx context.Context, w Who, release, scheme, profile string
 		if err != nil {
 			return err
 		}
-		if err := d.agree(ctx, w, r, plan, policy); err != nil {
+		if err := d.standing(ctx, w, r, scheme); err != nil {
 			return err
 		}
-		list, err := d.As(w.Viewer).Agreements(ctx, release)
-		if err != nil {
-			return err
+		agreed := d.agree(ctx, w, r, plan, policy)
+		if agreed != nil && !errors.Is(agreed, errAgreed) {
+			return agreed
 		}
-		people := map[string]bool{}
-		for _, a := range list {
-			if a.Dossier == r.Dossier && a.Scheme == scheme && a.Profile == profile {
-				people[a.Person] = true
-			}
+		enough, err := d.enough(ctx, w, r, policy)
+		if err != nil || !enough {
+			return errors.Join(agreed, err)
 		}
-		if len(people) < agreeing {
-			return nil
-		}
-		credential, err = d.issue(ctx, r, plan, policy)
+		credential, err = d.issue(ctx, r, plan, policy) // also where a second agreement got no further before
 		return err
 	})
 	return credential, err
+}
+
+// standing refuses to agree beside a credential that is suspended or revoked: none would be issued.
+func (d *Desk) standing(ctx context.Context, w Who, r *records.Release, scheme string) error {
+	issued, err := d.As(w.Viewer).Issued(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range issued {
+		if c.Scheme == scheme && (c.Revoked || c.Suspended) {
+			return fmt.Errorf("%w: a credential of the release under that scheme is %s", ErrState, c.State(w.At))
+		}
+	}
+	return nil
+}
+
+// enough tells whether as many have agreed as must, and no credential came of it yet.
+func (d *Desk) enough(ctx context.Context, w Who, r *records.Release, policy statement.Policy) (bool, error) {
+	list, err := d.As(w.Viewer).Agreements(ctx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	people := map[string]bool{}
+	for _, a := range list {
+		if a.Dossier == r.Dossier && a.Scheme == policy.Scheme && a.Profile == policy.Profile {
+			people[a.Person] = true
+		}
+	}
+	issued, err := d.As(w.Viewer).Issued(ctx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	there := slices.ContainsFunc(issued, func(c records.Issued) bool {
+		return c.Dossier == r.Dossier && c.Scheme == policy.Scheme && c.Profile == policy.Profile
+	})
+	return len(people) >= agreeing && !there, nil
 }
 
 func choose(p *examine.Plan, scheme, profile string) (statement.Policy, error) {
@@ -101,19 +133,22 @@ func (d *Desk) agree(ctx context.Context, w Who, r *records.Release, plan *exami
 		})
 	})
 	if errors.Is(err, records.ErrAgreed) {
-		return fmt.Errorf("%w: you have agreed already; another person has to", ErrState)
+		return errAgreed
 	}
 	return err
 }
 
-// issuedBody is what pages show of a credential.
-type issuedBody struct {
-	Outcome  string           `json:"outcome"`
-	Counts   statement.Counts `json:"counts"`
-	Attempts int              `json:"attempts"`
-	Index    int64            `json:"leaf"`
-	Policy   statement.Policy `json:"policy"`
-	Subjects int              `json:"subjects"`
+var errAgreed = fmt.Errorf("%w: you have agreed already; another person has to", ErrState)
+
+// IssuedBody is what pages show of a credential: Issued.Body.
+type IssuedBody struct {
+	Outcome  string            `json:"outcome"`
+	Counts   statement.Counts  `json:"counts"`
+	Attempts int               `json:"attempts"`
+	Index    int64             `json:"leaf"`
+	Policy   statement.Policy  `json:"policy"`
+	Subjects int               `json:"subjects"`
+	Release  statement.Release `json:"release"`
 }
 
 // witnessWait is how long witnesses are waited for when a credential is issued.
@@ -136,7 +171,7 @@ func (d *Desk) issue(ctx context.Context, r *records.Release, plan *examine.Plan
 	if c.ProfileCounts != nil {
 		counts = *c.ProfileCounts
 	}
-	body, err := json.Marshal(issuedBody{s.Credential.VerificationResult, counts, c.Attempts, s.Index, c.Policy, len(plan.Artifacts)})
+	body, err := json.Marshal(IssuedBody{s.Credential.VerificationResult, counts, c.Attempts, s.Index, c.Policy, len(plan.Artifacts), plan.Release})
 	if err != nil {
 		return "", err
 	}
@@ -174,15 +209,49 @@ func (d *Desk) Publish(ctx context.Context, w Who, credential, published string)
 	return d.Tx(ctx, func(tx *sql.Tx) error { return d.SetPublished(ctx, tx, r.ID, credential, published) })
 }
 
-// CredentialFile returns the file of a credential that the viewer sees, or that is public.
+// fresh is how long a credential's file is used again whose standing has not changed.
+const fresh = time.Hour
+
+// maxFresh bounds how many such files are kept in memory, of some 30 KB each.
+const maxFresh = 256
+
+// freshFile is a credential's file with the status list of when it was made.
+type freshFile struct {
+	name  string
+	data  []byte
+	state string
+	made  time.Time
+}
+
+// CredentialFile returns the file of a credential that the viewer sees, or that is public: with the status of now, so that who downloads one that was
+// revoked reads that.
 func (d *Desk) CredentialFile(ctx context.Context, w Who, credential string) (name string, data []byte, err error) {
-	if _, err := d.As(w.Viewer).IssuedByID(ctx, credential); err != nil {
-		return "", nil, err
-	}
-	h, err := d.CredentialHeld(ctx, credential)
+	c, err := d.As(w.Viewer).IssuedByID(ctx, credential)
 	if err != nil {
 		return "", nil, err
 	}
-	data, err = d.kept(ctx, h, 1<<20)
-	return h.Name, data, err
+	id, err := statement.ParseID(credential)
+	if err != nil {
+		return "", nil, ErrNotFound
+	}
+	now := d.Lab.Now()
+	state := c.State(now)
+	d.mu.Lock()
+	f, have := d.files[credential]
+	d.mu.Unlock()
+	if have && f.state == state && now.Sub(f.made) < fresh {
+		return f.name, bytes.Clone(f.data), nil
+	}
+	s, err := seal.Refresh(ctx, d.Lab, id, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	f = freshFile{s.Name + ".probat.zip", s.Zip, state, now}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.files) >= maxFresh {
+		d.files = map[string]freshFile{}
+	}
+	d.files[credential] = f
+	return f.name, bytes.Clone(f.data), nil
 }

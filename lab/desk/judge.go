@@ -7,14 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/probat-lab/probat/access"
-	"github.com/probat-lab/probat/judge"
-	"github.com/probat-lab/probat/lab/child"
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/outline"
 	"github.com/probat-lab/probat/seal/examine"
@@ -115,9 +112,9 @@ func (d *Desk) judge(ctx context.Context, w Who, r *records.Release, in Judging,
 		Release: r.ID, Scheme: in.Scheme, Requirement: in.Requirement, Test: in.Test, Verdict: in.Verdict, Reason: in.Reason, Cites: ids(cited),
 		Countersigns: countersigns, Person: w.Person, PersonName: w.PersonName, Made: d.Lab.Now(),
 	}
-	err = d.withDossier(ctx, r, r.Dossier, func(dir, _ string) error {
-		plan, err := d.Box.Examine(ctx, dir)
-		if err != nil {
+	var plan *examine.Plan
+	err = d.withDossier(ctx, r, r.Dossier, func(dir, _ string) (err error) {
+		if plan, err = d.Box.Examine(ctx, dir); err != nil {
 			return err
 		}
 		i := slices.IndexFunc(plan.Schemes, func(s examine.Judged) bool { return s.Policy.Scheme == in.Scheme })
@@ -140,7 +137,7 @@ func (d *Desk) judge(ctx context.Context, w Who, r *records.Release, in Judging,
 	if err != nil {
 		return "", err
 	}
-	return row.ID, d.rejudge(ctx, w, r)
+	return row.ID, d.rejudge(ctx, r, plan, nil)
 }
 
 // procedure wants that a test exists, and that it is one that persons answer.
@@ -195,85 +192,6 @@ func (d *Desk) cited(ctx context.Context, w Who, r *records.Release, cites []str
 	}
 	slices.Sort(digests)
 	return list, slices.Compact(digests), nil
-}
-
-// rejudge judges the dossier that counts anew, with all judgements of persons.
-func (d *Desk) rejudge(ctx context.Context, w Who, r *records.Release) error {
-	all, err := d.As(w.Viewer).Judgements(ctx, r.ID, "", "")
-	if err != nil {
-		return err
-	}
-	return d.withDossier(ctx, r, r.Dossier, func(dir, work string) error {
-		j := child.Judging{Dossier: dir, Out: filepath.Join(work, "judged", "dossier"), Judgements: []judge.Judgement{}}
-		if err := os.MkdirAll(filepath.Dir(j.Out), 0o700); err != nil {
-			return err
-		}
-		last := latest(all)
-		for _, x := range last {
-			held, digests, err := d.cited(ctx, w, r, x.Cites)
-			if err != nil {
-				return err
-			}
-			j.Judgements = append(j.Judgements, judge.Judgement{
-				Scheme: x.Scheme, Requirement: x.Requirement, Test: x.Test, Verdict: judge.Verdict(x.Verdict), Reason: x.Reason, Evidence: digests,
-				Party: d.Home.Name, Person: x.PersonName, Statement: x.ID,
-			})
-			if err := d.placeEvidence(ctx, r, work, held, x, &j); err != nil {
-				return err
-			}
-		}
-		if err := d.Box.Judge(ctx, j); err != nil {
-			return err
-		}
-		return d.accept(ctx, accepted{
-			release: r, dir: j.Out, origin: "judged", predecessor: r.Dossier,
-			check: func(p *examine.Plan) error {
-				if p.Predecessor == "" {
-					return errTaken
-				}
-				return nil
-			},
-		})
-	})
-}
-
-// latest leaves of several judgements of one person on one test the last: who finds better says so, and both stay in the ledger.
-func latest(all []records.Judgement) []records.Judgement {
-	var list []records.Judgement
-	for i, x := range all {
-		if !slices.ContainsFunc(all[i+1:], func(y records.Judgement) bool {
-			return y.Person == x.Person && y.Scheme == x.Scheme && y.Requirement == x.Requirement && y.Test == x.Test
-		}) {
-			list = append(list, x)
-		}
-	}
-	return list
-}
-
-func (d *Desk) placeEvidence(ctx context.Context, r *records.Release, work string, held []records.Held, x records.Judgement, j *child.Judging) (err error) {
-	e := &evaluation{desk: d, release: r, dir: work, digests: map[string]string{}}
-	if e.ring, err = d.keyring(ctx, r.ID); err != nil {
-		return err
-	}
-	answers := x.Scheme + "/" + x.Requirement
-	for _, h := range held {
-		path := filepath.Join(work, "evidence", h.ID)
-		if i := slices.IndexFunc(j.Evidence, func(c child.Cited) bool { return c.Path == path }); i >= 0 {
-			if !slices.Contains(j.Evidence[i].Answers, answers) {
-				j.Evidence[i].Answers = append(j.Evidence[i].Answers, answers)
-			}
-			continue
-		}
-		if err := e.place(ctx, h, path); err != nil {
-			return err
-		}
-		x, err := info(ctx, e.ring, h)
-		if err != nil {
-			return err
-		}
-		j.Evidence = append(j.Evidence, child.Cited{Path: path, Digest: fmt.Sprintf("%x", x.SHA256), Title: h.Name, Answers: []string{answers}})
-	}
-	return nil
 }
 
 // Risking is a party's acceptance of a risk.

@@ -16,7 +16,7 @@ import (
 	"github.com/probat-lab/probat/access"
 	"github.com/probat-lab/probat/blob/vault"
 	"github.com/probat-lab/probat/lab"
-	"github.com/probat-lab/probat/lab/child"
+	"github.com/probat-lab/probat/lab/box"
 	"github.com/probat-lab/probat/ledger"
 	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/seal"
@@ -61,8 +61,8 @@ type handing struct {
 	desk     *Desk
 	who      Who
 	in       Submission
-	declared *child.Declared // nil without a declaration
-	text     []byte          // of the declaration, with its vendor
+	declared *box.Declared // nil without a declaration
+	text     []byte        // of the declaration, with its vendor
 	release  *records.Release
 	key      []byte // the wrap of the release's key
 	ring     *vault.Keyring
@@ -375,6 +375,9 @@ func (h *handing) record(ctx context.Context) (records.Job, error) {
 		return records.Job{}, err
 	}
 	h.release.Case = caseID
+	if err := h.once(ctx); err != nil {
+		return records.Job{}, err
+	}
 	job, err := h.job()
 	if err != nil {
 		return job, err
@@ -396,6 +399,20 @@ func (h *handing) record(ctx context.Context) (records.Job, error) {
 		},
 	})
 	return job, err
+}
+
+// once refuses a release that the party has handed in before: a case has one release.
+func (h *handing) once(ctx context.Context) error {
+	list, _, err := h.desk.As(h.who.Viewer).Releases(ctx, "", records.Page{Most: 100_000})
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if r.Case == h.release.Case {
+			return fmt.Errorf("%w: it was handed in before, as %s %s: have that evaluated again", ErrState, r.Product.Name, r.Name)
+		}
+	}
+	return nil
 }
 
 func (h *handing) rows(ctx context.Context, tx *sql.Tx, e ledger.Entry, job records.Job) (err error) {

@@ -47,14 +47,14 @@ type Token struct {
 	End         *Form
 }
 
-// TokenForm makes a token. Fields: name, scope (several), until (date).
+// TokenForm makes an API token. Fields: name, scope (radio), days (30, 90, 365).
 func TokenForm(action string, scopes []Option) Form {
 	return Form{
 		ID: "token", Title: "New API token", Action: action, Folded: true, Submit: "Make a token",
 		Fields: []Field{
 			{Name: "name", Label: "What it is for", Required: true, Placeholder: "pipeline of edge-router"},
-			{Name: "scope", Label: "What it may do", Kind: "checks", Options: scopes},
-			{Name: "until", Label: "Until", Kind: "date", Required: true},
+			{Name: "scope", Label: "What it may do", Kind: "radio", Required: true, Options: scopes},
+			{Name: "days", Label: "For how long", Kind: "select", Options: []Option{{Value: "30", Label: "30 days"}, {Value: "90", Label: "90 days", Chosen: true}, {Value: "365", Label: "a year"}}},
 		},
 	}
 }
@@ -99,14 +99,13 @@ type Key struct {
 	End               *Form
 }
 
-// InviteForm invites a person. Fields: name, login, role.
+// InviteForm invites a person into the party. Fields: name, role.
 func InviteForm(action string) Form {
 	return Form{
 		ID: "invite", Title: "Invite a person", Action: action, Folded: true, Submit: "Make a link",
 		Intro: "The link is shown once. Hand it over by a way that you trust.",
 		Fields: []Field{
 			{Name: "name", Label: "Name", Required: true, Autocomplete: "off"},
-			{Name: "login", Label: "Name to sign in with", Required: true, Autocomplete: "off"},
 			{Name: "role", Label: "Role", Kind: "select", Options: []Option{
 				{Value: "member", Label: "member: works"}, {Value: "reader", Label: "reader: looks"}, {Value: "admin", Label: "admin: works, and manages people and keys"},
 			}},
@@ -140,7 +139,7 @@ func ProviderForm(action, issuer, client string) Form {
 	}
 }
 
-// PartyForm makes a party, by the lab. Fields: name, class, admin, login.
+// PartyForm makes a party. Fields: name, class, admin.
 func PartyForm(action string) Form {
 	return Form{
 		ID: "party", Title: "New party", Action: action, Folded: true, Submit: "Make it",
@@ -148,7 +147,6 @@ func PartyForm(action string) Form {
 			{Name: "name", Label: "Name", Required: true},
 			{Name: "class", Label: "Class", Kind: "select", Options: []Option{{Value: "vendor", Label: "vendor"}, {Value: "operator", Label: "operator"}, {Value: "regulator", Label: "regulator"}, {Value: "lab", Label: "lab"}}},
 			{Name: "admin", Label: "Its first admin", Required: true, Autocomplete: "off"},
-			{Name: "login", Label: "Name to sign in with", Required: true, Autocomplete: "off"},
 		},
 	}
 }

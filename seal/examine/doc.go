@@ -1,4 +1,3 @@
-// Package examine reads a dossier for sealing: it checks every digest, judges the facts again, and returns a Plan, the little that the
-// statements about the dossier need. A dossier is hostile bytes: examine runs in the child without keys, and what holds keys reads only
-// the Plan, which has one encoding.
+// Package examine is what a child without keys says of a dossier: a Plan, which has one encoding and is read strictly by what holds keys. Package draft
+// makes it, in the child.
 package examine

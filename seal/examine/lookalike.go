@@ -1,12 +1,13 @@
 package examine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 
-	"github.com/probat-lab/probat/dossier"
 	"github.com/probat-lab/probat/schemes"
 	"github.com/probat-lab/probat/statement"
 )
@@ -26,8 +27,8 @@ func LookAlike(p statement.Policy) error {
 		if Fold(id) != Fold(p.Scheme) {
 			continue
 		}
-		if source, _ := schemes.Source(id); id != p.Scheme || dossier.Digest(source) != p.Digest {
-			return fmt.Errorf("%w: %s %s of the digest %.12s, ours has %.12s", ErrLookAlike, p.Scheme, p.Edition, p.Digest, dossier.Digest(source))
+		if source, _ := schemes.Source(id); id != p.Scheme || digest(source) != p.Digest {
+			return fmt.Errorf("%w: %s %s of the digest %.12s, ours has %.12s", ErrLookAlike, p.Scheme, p.Edition, p.Digest, digest(source))
 		}
 	}
 	return nil
@@ -41,4 +42,9 @@ func Fold(s string) string {
 		}
 		return unicode.ToLower(r)
 	}, s)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

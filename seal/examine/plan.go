@@ -109,12 +109,8 @@ func Parse(data []byte) (*Plan, error) {
 	return &p, nil
 }
 
-// Reasons why a dossier is not sealed.
-var (
-	ErrNothing     = errors.New("the dossier has neither an artifact nor a declaration: there is nothing that a credential could be about")
-	ErrInterrupted = errors.New("the dossier was interrupted by an emergency stop: another run would come to other facts")
-	ErrUnread      = errors.New("not all bytes of an artifact were read, so it has no digest that a credential could bind")
-)
+// ErrNothing is returned for a plan of nothing that a credential could be about.
+var ErrNothing = errors.New("the dossier has neither an artifact nor a declaration: there is nothing that a credential could be about")
 
 // DeclarationSubject is the name of the subject that stands for the declaration of a release without artifacts.
 const DeclarationSubject = "declaration"

@@ -1,21 +1,23 @@
 -- The lab's server (package store/records): parties and people, releases, what was observed and judged, talk, grants.
 -- Times are Unix seconds, UTC; 0 stands for never. Ids are random. Levels: 1 summary, 2 verdict, 3 evidence, 4 source, 5 everything.
+-- What lists are ordered by compares by bytes on both databases, whatever the locale.
 
 ALTER TABLE releases RENAME TO case_names;
 
 CREATE TABLE parties (
-	id TEXT NOT NULL PRIMARY KEY,
+	id TEXT NOT NULL PRIMARY KEY CHECK (id <> ''),
 	class TEXT NOT NULL CHECK (class IN ('vendor', 'lab', 'operator', 'regulator')),
-	name TEXT NOT NULL,
+	name TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	folded TEXT NOT NULL UNIQUE,                  -- the name's letters and digits: no two look alike
 	home {{int}} NOT NULL CHECK (home IN (0, 1)), -- the lab whose server this is
 	created {{int}} NOT NULL
 ) {{strict}};
+CREATE UNIQUE INDEX parties_home ON parties (home) WHERE home = 1;
 
 CREATE TABLE people (
 	id TEXT NOT NULL PRIMARY KEY,
 	party_id TEXT NOT NULL REFERENCES parties (id),
-	name TEXT NOT NULL,
+	name TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'reader')),
 	handle {{blob}} NOT NULL UNIQUE,              -- WebAuthn user handle
 	password TEXT NOT NULL,                       -- PHC string, or empty
@@ -84,7 +86,7 @@ CREATE INDEX party_keys_party ON party_keys (party_id);
 CREATE TABLE products (
 	id TEXT NOT NULL PRIMARY KEY,
 	owner_id TEXT NOT NULL REFERENCES parties (id),
-	name TEXT NOT NULL,
+	name TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	folded TEXT NOT NULL,
 	kind TEXT NOT NULL,
 	UNIQUE (owner_id, folded)
@@ -113,7 +115,7 @@ CREATE TABLE held (
 	release_id TEXT NOT NULL REFERENCES releases (id),
 	kind TEXT NOT NULL,                           -- artifact, declaration, document, dossier, evidence, credential, envelope, assertion
 	parent TEXT NOT NULL,                         -- what it belongs to: a dossier's id, a statement's
-	name TEXT NOT NULL,
+	name TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	size {{int}} NOT NULL,
 	level {{int}} NOT NULL,                       -- which a viewer needs
 	address TEXT NOT NULL,
@@ -177,24 +179,26 @@ CREATE TABLE dossiers (
 	predecessor_id TEXT NOT NULL,
 	as_of TEXT NOT NULL,
 	made {{int}} NOT NULL,
-	head TEXT NOT NULL                            -- JSON: the outline's head
+	head TEXT NOT NULL,                           -- JSON: the outline's head
+	UNIQUE (id, release_id)
 ) {{strict}};
 CREATE INDEX dossiers_release ON dossiers (release_id);
 
 -- The outline of a dossier. body is the row's JSON, for level evidence; the columns beside it are for the levels that they say.
 CREATE TABLE results (                            -- level summary: counts
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
+	dossier_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
 	scheme TEXT NOT NULL,
 	edition TEXT NOT NULL,
 	position {{int}} NOT NULL,
 	body TEXT NOT NULL,
-	PRIMARY KEY (dossier_id, scheme)
+	PRIMARY KEY (dossier_id, scheme),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 
 CREATE TABLE requirements (                       -- level verdict
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
+	dossier_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
 	scheme TEXT NOT NULL,
 	requirement TEXT NOT NULL,
 	position {{int}} NOT NULL,
@@ -204,15 +208,16 @@ CREATE TABLE requirements (                       -- level verdict
 	section TEXT NOT NULL,
 	waits {{int}} NOT NULL,                       -- a test in words waits for a person
 	body TEXT NOT NULL,
-	PRIMARY KEY (dossier_id, scheme, requirement)
+	PRIMARY KEY (dossier_id, scheme, requirement),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX requirements_release ON requirements (release_id, scheme, requirement);
 
 CREATE TABLE findings (                           -- level verdict: title, kind, severity; the rest evidence
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
+	dossier_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
 	scheme TEXT NOT NULL,
-	requirement TEXT NOT NULL,
+	requirement TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	position {{int}} NOT NULL,
 	fingerprint TEXT NOT NULL,
 	kind TEXT NOT NULL,
@@ -220,30 +225,33 @@ CREATE TABLE findings (                           -- level verdict: title, kind,
 	title TEXT NOT NULL,
 	subject TEXT NOT NULL,
 	body TEXT NOT NULL,
-	PRIMARY KEY (dossier_id, scheme, requirement, position)
+	PRIMARY KEY (dossier_id, scheme, requirement, position),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX findings_fingerprint ON findings (fingerprint);
 
 CREATE TABLE nodes (                              -- level evidence
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
+	dossier_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
 	position {{int}} NOT NULL,
 	parent {{int}} NOT NULL,
 	address TEXT NOT NULL,
 	body TEXT NOT NULL,
-	PRIMARY KEY (dossier_id, position)
+	PRIMARY KEY (dossier_id, position),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX nodes_parent ON nodes (dossier_id, parent, position);
 CREATE INDEX nodes_address ON nodes (dossier_id, address);
 
 CREATE TABLE seen (                               -- level evidence: facts, packages, what was unobserved, and the rest of an outline
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
-	kind TEXT NOT NULL,
+	dossier_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
+	kind TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	position {{int}} NOT NULL,
 	node {{int}} NOT NULL,                        -- position of the node; -1 for none
 	body TEXT NOT NULL,
-	PRIMARY KEY (dossier_id, kind, position)
+	PRIMARY KEY (dossier_id, kind, position),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX seen_node ON seen (dossier_id, node);
 
@@ -253,28 +261,31 @@ CREATE TABLE threads (
 	scheme TEXT NOT NULL,
 	requirement TEXT NOT NULL,
 	fingerprint TEXT NOT NULL,                    -- empty: about the requirement
-	UNIQUE (release_id, scheme, requirement, fingerprint)
+	UNIQUE (release_id, scheme, requirement, fingerprint),
+	UNIQUE (id, release_id)
 ) {{strict}};
 
 CREATE TABLE messages (
 	id TEXT NOT NULL PRIMARY KEY,                 -- ID of the statement
-	thread_id TEXT NOT NULL REFERENCES threads (id),
-	release_id TEXT NOT NULL REFERENCES releases (id),
+	thread_id TEXT NOT NULL,
+	release_id TEXT NOT NULL,
 	party_id TEXT NOT NULL REFERENCES parties (id),
 	person_id TEXT NOT NULL REFERENCES people (id),
 	posted {{int}} NOT NULL,
 	leaf {{int}} NOT NULL,
 	position TEXT NOT NULL,
 	fix_in TEXT NOT NULL,
-	text TEXT NOT NULL
+	text TEXT NOT NULL,
+	FOREIGN KEY (thread_id, release_id) REFERENCES threads (id, release_id)
 ) {{strict}};
-CREATE INDEX messages_thread ON messages (thread_id, leaf);
+CREATE INDEX messages_release ON messages (release_id, leaf);
 
 CREATE TABLE audience (
 	message_id TEXT NOT NULL REFERENCES messages (id),
 	party_id TEXT NOT NULL REFERENCES parties (id),
 	PRIMARY KEY (message_id, party_id)
 ) {{strict}};
+CREATE INDEX audience_party ON audience (party_id);
 
 CREATE TABLE judgements (
 	id TEXT NOT NULL PRIMARY KEY,                 -- ID of the statement
@@ -350,19 +361,20 @@ CREATE INDEX looks_release ON looks (release_id);
 
 CREATE TABLE agreements (
 	id TEXT NOT NULL PRIMARY KEY,                 -- ID of the statement
-	release_id TEXT NOT NULL REFERENCES releases (id),
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
+	release_id TEXT NOT NULL,
+	dossier_id TEXT NOT NULL,
 	scheme TEXT NOT NULL,
 	profile TEXT NOT NULL,
 	person_id TEXT NOT NULL REFERENCES people (id),
 	made {{int}} NOT NULL,
-	UNIQUE (dossier_id, scheme, profile, person_id)
+	UNIQUE (dossier_id, scheme, profile, person_id),
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 
 CREATE TABLE issued (
 	id TEXT NOT NULL PRIMARY KEY,                 -- ID of the credential
-	release_id TEXT NOT NULL REFERENCES releases (id),
-	dossier_id TEXT NOT NULL REFERENCES dossiers (id),
+	release_id TEXT NOT NULL,
+	dossier_id TEXT NOT NULL,
 	scheme TEXT NOT NULL,
 	edition TEXT NOT NULL,
 	profile TEXT NOT NULL,
@@ -370,7 +382,8 @@ CREATE TABLE issued (
 	made {{int}} NOT NULL,
 	until_at {{int}} NOT NULL,
 	published TEXT NOT NULL CHECK (published IN ('private', 'granted', 'public')),
-	body TEXT NOT NULL                            -- JSON: outcome, counts, attempts
+	body TEXT NOT NULL,                           -- JSON: outcome, counts, attempts
+	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX issued_release ON issued (release_id);
 
@@ -400,12 +413,62 @@ CREATE TABLE lab_secrets (
 	sealed {{blob}} NOT NULL
 ) {{strict}};
 
--- Words by which things are found. level is what a viewer needs to find them.
+-- Words by which things are found. level is what a viewer needs to find them. folded is compared: the text in lower case.
+CREATE TABLE words (
+	id {{int}} NOT NULL {{if postgres}}GENERATED ALWAYS AS IDENTITY {{end}}PRIMARY KEY,
+	text TEXT NOT NULL,
+	folded TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	ref TEXT NOT NULL,
+	release_id TEXT NOT NULL REFERENCES releases (id),
+	dossier_id TEXT NOT NULL,                     -- empty, or found only while that dossier counts
+	level {{int}} NOT NULL
+) {{strict}};
+CREATE INDEX words_release ON words (release_id, level);
+
+-- All parts of three letters, so that any part of a word is found.
 {{if sqlite -}}
-CREATE VIRTUAL TABLE words USING fts5 (text, kind UNINDEXED, ref UNINDEXED, release_id UNINDEXED, dossier_id UNINDEXED, level UNINDEXED, tokenize = 'trigram');
-INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+CREATE VIRTUAL TABLE words_folded USING fts5 (folded, content = 'words', content_rowid = 'id', tokenize = 'trigram');
+INSERT INTO words_folded (words_folded, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER words_added AFTER INSERT ON words BEGIN
+	INSERT INTO words_folded (rowid, folded) VALUES (new.id, new.folded);
+END;
+CREATE TRIGGER words_removed AFTER DELETE ON words BEGIN
+	INSERT INTO words_folded (words_folded, rowid, folded) VALUES ('delete', old.id, old.folded);
+END;
+CREATE TRIGGER words_stay BEFORE UPDATE ON words BEGIN SELECT RAISE(ABORT, 'words are removed and added, not changed'); END;
 {{- else -}}
-CREATE TABLE words (text TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, release_id TEXT NOT NULL, dossier_id TEXT NOT NULL, level BIGINT NOT NULL);
-CREATE INDEX words_text ON words USING GIN (to_tsvector('simple', text));
-CREATE INDEX words_release ON words (release_id);
+-- pg_trgm comes with PostgreSQL, and the owner of a database may create it; where it was not installed, searches read all words of what one sees.
+DO $$ BEGIN
+	CREATE EXTENSION IF NOT EXISTS pg_trgm;
+	CREATE INDEX words_folded ON words USING GIN (folded gin_trgm_ops);
+EXCEPTION WHEN feature_not_supported OR undefined_file OR undefined_object OR insufficient_privilege THEN
+	RAISE NOTICE 'searches are slow without the extension pg_trgm: %', SQLERRM;
+END $$;
+
+-- Row-level security stands beside the query "visible" of package store/records: a read for a viewer tells who it is (probat.*), and then nothing of
+-- a release comes that it does not see at all, even from a query that forgot to ask; levels are that package's. Without a viewer it is the server's
+-- own work. grants and assignments, from which it follows who sees what, and words, whose index it would keep from being used, have none.
+-- FORCE: for the owner of the tables too, so that one role can do; a copy by pg_dump needs --enable-row-security.
+CREATE POLICY viewer ON releases USING (
+	(SELECT COALESCE(current_setting('probat.viewer', true), '')) = ''
+	OR owner_id = (SELECT current_setting('probat.party', true))
+	OR (SELECT current_setting('probat.every', true)) = '1' -- a regulator, an admin of the home lab
+	OR id IN (SELECT a.release_id FROM assignments a WHERE current_setting('probat.home', true) = '1' AND a.person_id = current_setting('probat.person', true)
+		AND a.from_at <= NULLIF(current_setting('probat.at', true), '')::BIGINT AND (a.until_at = 0 OR a.until_at > NULLIF(current_setting('probat.at', true), '')::BIGINT))
+	OR embargo <= (SELECT NULLIF(current_setting('probat.at', true), '')::BIGINT) AND EXISTS (SELECT 1 FROM grants g
+		WHERE g.party_id = current_setting('probat.party', true) AND g.owner_id = releases.owner_id AND g.product_id = releases.product_id
+		AND (g.release_id = '' OR g.release_id = releases.id) AND g.from_at <= NULLIF(current_setting('probat.at', true), '')::BIGINT
+		AND (g.until_at = 0 OR g.until_at > NULLIF(current_setting('probat.at', true), '')::BIGINT))
+);
+DO $$ DECLARE t TEXT; BEGIN
+	FOREACH t IN ARRAY ARRAY['held', 'receipts', 'jobs', 'dossiers', 'results', 'requirements', 'findings', 'nodes', 'seen', 'threads', 'messages', 'judgements',
+		'risks', 'looks', 'agreements', 'issued', 'alarms'] LOOP
+		EXECUTE format($p$CREATE POLICY viewer ON %I USING ((SELECT COALESCE(current_setting('probat.viewer', true), '')) = ''
+			OR release_id IN (SELECT id FROM releases))$p$, t);
+	END LOOP;
+	FOR t IN SELECT tablename FROM pg_policies WHERE schemaname = current_schema() AND policyname = 'viewer' LOOP
+		EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t);
+	END LOOP;
+END $$;
 {{- end}}

@@ -11,11 +11,6 @@ import (
 	"github.com/probat-lab/probat/store"
 )
 
-func (r *Records) lite() bool { return r.db.Dialect() == store.SQLite }
-
-// quoteMatch makes a text of outside one string of FTS5's query language.
-func quoteMatch(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
-
 // Grant is an owner's leave.
 type Grant struct {
 	ID      string       `json:"id"`
@@ -42,17 +37,18 @@ func (r *Records) EndGrant(ctx context.Context, tx *sql.Tx, owner, id string, no
 	return exec(ctx, tx, `UPDATE grants SET until_at = $3 WHERE owner_id = $1 AND id = $2 AND (until_at = 0 OR until_at > $3)`, owner, id, now.Unix())
 }
 
+func scanGrant(scan func(...any) error, g *Grant) error {
+	var from, until int64
+	err := scan(&g.ID, &g.Owner, &g.Product, &g.Release, &g.Party, &g.Level, &from, &until, &g.Person, &g.Leaf)
+	g.From, g.Until = at(from), at(until)
+	return err
+}
+
 // Grants returns who may see a release, for its owner and those of the lab who see all of it; ended ones too.
 func (w *View) Grants(ctx context.Context, release string) ([]Grant, error) {
-	rows, err := w.query(ctx, `SELECT g.id, g.owner_id, g.product_id, g.release_id, g.party_id, g.level, g.from_at, g.until_at, g.person_id, g.leaf
+	return read(ctx, w, scanGrant, `SELECT g.id, g.owner_id, g.product_id, g.release_id, g.party_id, g.level, g.from_at, g.until_at, g.person_id, g.leaf
 		FROM grants g JOIN releases r ON r.product_id = g.product_id AND (g.release_id = '' OR g.release_id = r.id) JOIN visible v ON v.release_id = r.id AND v.level >= 5
 		WHERE r.id = ?1 ORDER BY g.leaf`, release)
-	return all(rows, err, func(scan func(...any) error, g *Grant) error {
-		var from, until int64
-		err := scan(&g.ID, &g.Owner, &g.Product, &g.Release, &g.Party, &g.Level, &from, &until, &g.Person, &g.Leaf)
-		g.From, g.Until = at(from), at(until)
-		return err
-	})
 }
 
 // Assignment is somebody of the lab who looks at a release.
@@ -79,16 +75,17 @@ func (r *Records) EndAssignment(ctx context.Context, tx *sql.Tx, release, id str
 	return exec(ctx, tx, `UPDATE assignments SET until_at = $3 WHERE release_id = $1 AND id = $2 AND (until_at = 0 OR until_at > $3)`, release, id, now.Unix())
 }
 
+func scanAssignment(scan func(...any) error, a *Assignment) error {
+	var from, until int64
+	err := scan(&a.ID, &a.Release, &a.Person, &a.Kind, &a.Reason, &a.By, &from, &until)
+	a.From, a.Until = at(from), at(until)
+	return err
+}
+
 // Assignments returns who of the lab looks or looked at a release: for its owner, and the lab.
 func (w *View) Assignments(ctx context.Context, release string) ([]Assignment, error) {
-	rows, err := w.query(ctx, `SELECT a.id, a.release_id, a.person_id, a.kind, a.reason, a.by_id, a.from_at, a.until_at FROM assignments a
+	return read(ctx, w, scanAssignment, `SELECT a.id, a.release_id, a.person_id, a.kind, a.reason, a.by_id, a.from_at, a.until_at FROM assignments a
 		JOIN visible v ON v.release_id = a.release_id AND (v.level >= 5 OR $4 = 1) WHERE a.release_id = ?1 ORDER BY a.from_at, a.id`, release)
-	return all(rows, err, func(scan func(...any) error, a *Assignment) error {
-		var from, until int64
-		err := scan(&a.ID, &a.Release, &a.Person, &a.Kind, &a.Reason, &a.By, &from, &until)
-		a.From, a.Until = at(from), at(until)
-		return err
-	})
 }
 
 // AddLook writes that somebody looked at what is masked.
@@ -139,31 +136,27 @@ func (r *Records) AddMessage(ctx context.Context, tx *sql.Tx, m Message, person 
 	return nil
 }
 
+func scanMessage(scan func(...any) error, m *Message) error {
+	var posted int64
+	var audience string
+	err := scan(&m.ID, &m.Thread, &m.Release, &m.Scheme, &m.Requirement, &m.Fingerprint, &m.Party, &m.PartyName, &m.Person, &posted, &m.Leaf, &m.Position, &m.FixIn, &m.Text, &audience)
+	m.Posted = at(posted)
+	if audience != "" {
+		m.Audience = strings.Split(audience, "\n")
+	}
+	return err
+}
+
 // Messages returns what was written to the viewer's party, or by it, about a release: of one requirement if it is named. The release must still be
 // seen at level verdict.
 func (w *View) Messages(ctx context.Context, release, scheme, requirement string) ([]Message, error) {
-	rows, err := w.query(ctx, `SELECT m.id, m.thread_id, m.release_id, t.scheme, t.requirement, t.fingerprint, m.party_id, y.name, p.name, m.posted, m.leaf, m.position, m.fix_in, m.text,
-			COALESCE((SELECT `+w.r.joined("x.name")+` FROM audience a JOIN parties x ON x.id = a.party_id WHERE a.message_id = m.id), '')
+	return read(ctx, w, scanMessage, `SELECT m.id, m.thread_id, m.release_id, t.scheme, t.requirement, t.fingerprint, m.party_id, y.name, p.name, m.posted, m.leaf, m.position, m.fix_in, m.text,
+			COALESCE((SELECT string_agg(x.name, '
+' ORDER BY x.name) FROM audience a JOIN parties x ON x.id = a.party_id WHERE a.message_id = m.id), '')
 		FROM messages m JOIN threads t ON t.id = m.thread_id JOIN parties y ON y.id = m.party_id JOIN people p ON p.id = m.person_id
 		JOIN visible v ON v.release_id = m.release_id AND v.level >= 2
 		WHERE (m.party_id = $1 OR EXISTS (SELECT 1 FROM audience a WHERE a.message_id = m.id AND a.party_id = $1))
 			AND (?1 = '' OR m.release_id = ?1) AND (?2 = '' OR t.scheme = ?2) AND (?3 = '' OR t.requirement = ?3) ORDER BY m.leaf`, release, scheme, requirement)
-	return all(rows, err, func(scan func(...any) error, m *Message) error {
-		var posted int64
-		var audience string
-		err := scan(&m.ID, &m.Thread, &m.Release, &m.Scheme, &m.Requirement, &m.Fingerprint, &m.Party, &m.PartyName, &m.Person, &posted, &m.Leaf, &m.Position, &m.FixIn, &m.Text, &audience)
-		m.Posted = at(posted)
-		m.Audience = strings.Split(audience, "\n")
-		return err
-	})
-}
-
-// joined is the aggregate that joins names with line feeds, which no name has.
-func (r *Records) joined(column string) string {
-	if r.lite() {
-		return `group_concat(` + column + `, char(10))`
-	}
-	return `string_agg(` + column + `, chr(10) ORDER BY ` + column + `)`
 }
 
 // Judgement is a person's.
@@ -190,20 +183,21 @@ func (r *Records) AddJudgement(ctx context.Context, tx *sql.Tx, j Judgement) err
 	return err
 }
 
+func scanJudgement(scan func(...any) error, j *Judgement) error {
+	var made int64
+	var cites string
+	if err := scan(&j.ID, &j.Release, &j.Scheme, &j.Requirement, &j.Test, &j.Verdict, &j.Reason, &cites, &j.Countersigns, &j.Person, &j.PersonName, &j.Leaf, &made); err != nil {
+		return err
+	}
+	j.Made = at(made)
+	return json.Unmarshal([]byte(cites), &j.Cites)
+}
+
 // Judgements returns those of a release, at level evidence, of one requirement if it is named.
 func (w *View) Judgements(ctx context.Context, release, scheme, requirement string) ([]Judgement, error) {
-	rows, err := w.query(ctx, `SELECT j.id, j.release_id, j.scheme, j.requirement, j.test, j.verdict, j.reason, j.cites, j.countersigns, j.person_id, p.name, j.leaf, j.made
+	return read(ctx, w, scanJudgement, `SELECT j.id, j.release_id, j.scheme, j.requirement, j.test, j.verdict, j.reason, j.cites, j.countersigns, j.person_id, p.name, j.leaf, j.made
 		FROM judgements j JOIN people p ON p.id = j.person_id JOIN visible v ON v.release_id = j.release_id AND v.level >= 3
 		WHERE j.release_id = ?1 AND (?2 = '' OR j.scheme = ?2) AND (?3 = '' OR j.requirement = ?3) ORDER BY j.leaf`, release, scheme, requirement)
-	return all(rows, err, func(scan func(...any) error, j *Judgement) error {
-		var made int64
-		var cites string
-		if err := scan(&j.ID, &j.Release, &j.Scheme, &j.Requirement, &j.Test, &j.Verdict, &j.Reason, &cites, &j.Countersigns, &j.Person, &j.PersonName, &j.Leaf, &made); err != nil {
-			return err
-		}
-		j.Made = at(made)
-		return json.Unmarshal([]byte(cites), &j.Cites)
-	})
 }
 
 // Risk is one that a party accepts.
@@ -229,17 +223,18 @@ func (r *Records) AddRisk(ctx context.Context, tx *sql.Tx, x Risk) error {
 	return err
 }
 
+func scanRisk(scan func(...any) error, x *Risk) error {
+	var made int64
+	err := scan(&x.ID, &x.Release, &x.Party, &x.PartyName, &x.Scheme, &x.Requirement, &x.Fingerprint, &x.Reason, &x.Until, &x.Person, &x.Leaf, &made)
+	x.Made = at(made)
+	return err
+}
+
 // Risks returns those accepted for a release: the viewer's own, and all for its owner, the lab and regulators.
 func (w *View) Risks(ctx context.Context, release string) ([]Risk, error) {
-	rows, err := w.query(ctx, `SELECT x.id, x.release_id, x.party_id, y.name, x.scheme, x.requirement, x.fingerprint, x.reason, x.until, x.person_id, x.leaf, x.made
+	return read(ctx, w, scanRisk, `SELECT x.id, x.release_id, x.party_id, y.name, x.scheme, x.requirement, x.fingerprint, x.reason, x.until, x.person_id, x.leaf, x.made
 		FROM risks x JOIN parties y ON y.id = x.party_id JOIN visible v ON v.release_id = x.release_id AND v.level >= 2
 		WHERE x.release_id = ?1 AND (x.party_id = $1 OR v.level >= 5 OR $5 = 1) ORDER BY x.leaf`, release)
-	return all(rows, err, func(scan func(...any) error, x *Risk) error {
-		var made int64
-		err := scan(&x.ID, &x.Release, &x.Party, &x.PartyName, &x.Scheme, &x.Requirement, &x.Fingerprint, &x.Reason, &x.Until, &x.Person, &x.Leaf, &made)
-		x.Made = at(made)
-		return err
-	})
 }
 
 // Agreement is one of the lab's people agreeing to issue.
@@ -266,16 +261,17 @@ func (r *Records) AddAgreement(ctx context.Context, tx *sql.Tx, a Agreement) err
 	return err
 }
 
+func scanAgreement(scan func(...any) error, a *Agreement) error {
+	var made int64
+	err := scan(&a.ID, &a.Release, &a.Dossier, &a.Scheme, &a.Profile, &a.Person, &made)
+	a.Made = at(made)
+	return err
+}
+
 // Agreements returns who agreed, for those who see all of a release.
 func (w *View) Agreements(ctx context.Context, release string) ([]Agreement, error) {
-	rows, err := w.query(ctx, `SELECT a.id, a.release_id, a.dossier_id, a.scheme, a.profile, a.person_id, a.made FROM agreements a
+	return read(ctx, w, scanAgreement, `SELECT a.id, a.release_id, a.dossier_id, a.scheme, a.profile, a.person_id, a.made FROM agreements a
 		JOIN visible v ON v.release_id = a.release_id AND v.level >= 5 WHERE a.release_id = ?1 ORDER BY a.made, a.id`, release)
-	return all(rows, err, func(scan func(...any) error, a *Agreement) error {
-		var made int64
-		err := scan(&a.ID, &a.Release, &a.Dossier, &a.Scheme, &a.Profile, &a.Person, &made)
-		a.Made = at(made)
-		return err
-	})
 }
 
 // Issued is a credential that the lab issued for a release.
@@ -291,6 +287,25 @@ type Issued struct {
 	Until     time.Time       `json:"until"`
 	Published string          `json:"published"` // private, granted or public
 	Body      json.RawMessage `json:"body"`
+	// What became of it since, as the lab's own rows say.
+	Revoked    bool `json:"revoked"`
+	Suspended  bool `json:"suspended"`
+	Superseded bool `json:"superseded"`
+}
+
+// State is what became of a credential, in one word.
+func (x *Issued) State(now time.Time) string {
+	switch {
+	case x.Revoked:
+		return "revoked"
+	case x.Suspended:
+		return "suspended"
+	case !now.Before(x.Until):
+		return "expired"
+	case x.Superseded:
+		return "superseded"
+	}
+	return "valid"
 }
 
 // AddIssued writes one.
@@ -306,26 +321,43 @@ func (r *Records) SetPublished(ctx context.Context, tx *sql.Tx, release, id, pub
 	return exec(ctx, tx, `UPDATE issued SET published = $3 WHERE release_id = $1 AND id = $2`, release, id, published)
 }
 
-const issuedColumns = `i.id, i.release_id, i.dossier_id, i.scheme, i.edition, i.profile, i.name, i.made, i.until_at, i.published, i.body`
+const issuedColumns = `i.id, i.release_id, i.dossier_id, i.scheme, i.edition, i.profile, i.name, i.made, i.until_at, i.published, i.body,
+	COALESCE(c.revoked, 0), COALESCE(c.suspended, 0), COALESCE(c.superseded, 0)`
+const issuedTables = ` FROM issued i LEFT JOIN credentials c ON c.id = i.id `
 
 func scanIssued(scan func(...any) error, x *Issued) error {
-	var made, until int64
+	var made, until, revoked, suspended, superseded int64
 	var body string
-	err := scan(&x.ID, &x.Release, &x.Dossier, &x.Scheme, &x.Edition, &x.Profile, &x.Name, &made, &until, &x.Published, &body)
+	err := scan(&x.ID, &x.Release, &x.Dossier, &x.Scheme, &x.Edition, &x.Profile, &x.Name, &made, &until, &x.Published, &body, &revoked, &suspended, &superseded)
 	x.Made, x.Until, x.Body = at(made), at(until), json.RawMessage(body)
+	x.Revoked, x.Suspended, x.Superseded = revoked != 0, suspended != 0, superseded != 0
 	return err
 }
 
 // Issued returns the credentials that a viewer sees: of one release if it is named. Private ones are the owner's and the lab's.
 func (w *View) Issued(ctx context.Context, release string) ([]Issued, error) {
-	rows, err := w.query(ctx, `SELECT `+issuedColumns+` FROM issued i JOIN visible v ON v.release_id = i.release_id
+	return read(ctx, w, scanIssued, `SELECT `+issuedColumns+issuedTables+`JOIN visible v ON v.release_id = i.release_id
 		WHERE (?1 = '' OR i.release_id = ?1) AND (i.published <> 'private' OR v.level >= 5 OR $5 = 1) ORDER BY i.made DESC, i.id`, release)
-	return all(rows, err, scanIssued)
 }
 
-// IssuedByID returns a credential that is public, or that the viewer sees.
+// IssuedByID returns a credential that the viewer sees, or that is public.
 func (w *View) IssuedByID(ctx context.Context, id string) (Issued, error) {
-	rows, err := w.query(ctx, `SELECT `+issuedColumns+` FROM issued i LEFT JOIN visible v ON v.release_id = i.release_id
-		WHERE i.id = ?1 AND (i.published = 'public' OR (v.level >= 1 AND (i.published = 'granted' OR v.level >= 5 OR $5 = 1)))`, id)
-	return one(all(rows, err, scanIssued))
+	return one(w.issued(ctx, `WHERE i.id = ?1 AND (`+isPublic+` OR (v.level >= 1 AND (i.published <> 'private' OR v.level >= 5 OR $5 = 1)))`, id))
+}
+
+// Public returns the credentials that were published for everybody, newest first.
+func (w *View) Public(ctx context.Context) ([]Issued, error) {
+	return w.issued(ctx, `WHERE `+isPublic+` ORDER BY i.made DESC, i.id LIMIT 1000`)
+}
+
+// isPublic: what its owner has published is public once there is no embargo.
+const isPublic = `(i.published = 'public' AND r.embargo <= $3)`
+
+// issued reads credentials of releases that the viewer may not see. Row-level security does not take part: it would hide those releases.
+func (w *View) issued(ctx context.Context, where string, args ...any) (list []Issued, err error) {
+	err = w.r.db.Read(ctx, func(tx *sql.Tx) error {
+		list, err = readIn(ctx, w, tx, scanIssued, `SELECT `+issuedColumns+issuedTables+`JOIN releases r ON r.id = i.release_id LEFT JOIN visible v ON v.release_id = r.id `+where, args...)
+		return err
+	})
+	return list, err
 }

@@ -43,14 +43,12 @@ func scanJob(scan func(...any) error, j *Job) error {
 
 // Jobs returns a release's evaluations, newest first, for those who see all of it.
 func (w *View) Jobs(ctx context.Context, release string) ([]Job, error) {
-	rows, err := w.query(ctx, `SELECT `+jobColumns+` FROM jobs j JOIN visible v ON v.release_id = j.release_id AND v.level >= 5 WHERE j.release_id = ?1 ORDER BY j.created DESC, j.id`, release)
-	return all(rows, err, scanJob)
+	return read(ctx, w, scanJob, `SELECT `+jobColumns+` FROM jobs j JOIN visible v ON v.release_id = j.release_id AND v.level >= 5 WHERE j.release_id = ?1 ORDER BY j.created DESC, j.id`, release)
 }
 
 // Job returns one of them.
 func (w *View) Job(ctx context.Context, id string) (Job, error) {
-	rows, err := w.query(ctx, `SELECT `+jobColumns+` FROM jobs j JOIN visible v ON v.release_id = j.release_id AND v.level >= 5 WHERE j.id = ?1`, id)
-	return one(all(rows, err, scanJob))
+	return one(read(ctx, w, scanJob, `SELECT `+jobColumns+` FROM jobs j JOIN visible v ON v.release_id = j.release_id AND v.level >= 5 WHERE j.id = ?1`, id))
 }
 
 // TakenJob returns a job to the worker that runs it.
@@ -61,7 +59,7 @@ func (r *Records) TakenJob(ctx context.Context, id, worker string) (Job, error) 
 
 // Waiting returns the ids of jobs that are queued, or whose lease is over, the oldest first.
 func (r *Records) Waiting(ctx context.Context, most int) ([]string, error) {
-	rows, err := r.db.QueryContext(ctx, `SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease < $1) ORDER BY created, id LIMIT $2`, time.Now().UnixMilli(), most)
+	rows, err := r.db.QueryContext(ctx, `SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease <= $1) ORDER BY created, id LIMIT $2`, time.Now().UnixMilli(), most)
 	return all(rows, err, func(scan func(...any) error, id *string) error { return scan(id) })
 }
 
@@ -69,12 +67,13 @@ func (r *Records) Waiting(ctx context.Context, most int) ([]string, error) {
 func (r *Records) Take(ctx context.Context, id, worker string, until time.Time) (bool, error) {
 	now := time.Now()
 	return r.changed(ctx, `UPDATE jobs SET state = 'running', worker = $2, lease = $3, started = $5, tries = tries + 1
-		WHERE id = $1 AND (state = 'queued' OR (state = 'running' AND lease < $4))`, id, worker, until.UnixMilli(), now.UnixMilli(), now.Unix())
+		WHERE id = $1 AND (state = 'queued' OR (state = 'running' AND lease <= $4))`, id, worker, until.UnixMilli(), now.UnixMilli(), now.Unix())
 }
 
-// Extend is the heartbeat of a worker.
+// Extend is the heartbeat of a worker: it moves the end of its lease, also back to the present, unless that has passed already.
 func (r *Records) Extend(ctx context.Context, id, worker string, until time.Time) (bool, error) {
-	return r.changed(ctx, `UPDATE jobs SET lease = $3 WHERE id = $1 AND worker = $2 AND state = 'running'`, id, worker, until.UnixMilli())
+	return r.changed(ctx, `UPDATE jobs SET lease = $3 WHERE id = $1 AND worker = $2 AND state = 'running' AND lease > $4`,
+		id, worker, until.UnixMilli(), time.Now().UnixMilli())
 }
 
 func (r *Records) changed(ctx context.Context, text string, args ...any) (bool, error) {
@@ -116,13 +115,14 @@ func (r *Records) AddAlarm(ctx context.Context, tx *sql.Tx, release, job, text s
 	return err
 }
 
+func scanAlarm(scan func(...any) error, a *Alarm) error {
+	var made int64
+	err := scan(&a.ID, &a.Release, &a.Text, &made)
+	a.Made = at(made)
+	return err
+}
+
 // Alarms returns those of a release, for those who see all of it.
 func (w *View) Alarms(ctx context.Context, release string) ([]Alarm, error) {
-	rows, err := w.query(ctx, `SELECT a.id, a.release_id, a.text, a.made FROM alarms a JOIN visible v ON v.release_id = a.release_id AND v.level >= 5 WHERE a.release_id = ?1 ORDER BY a.made, a.id`, release)
-	return all(rows, err, func(scan func(...any) error, a *Alarm) error {
-		var made int64
-		err := scan(&a.ID, &a.Release, &a.Text, &made)
-		a.Made = at(made)
-		return err
-	})
+	return read(ctx, w, scanAlarm, `SELECT a.id, a.release_id, a.text, a.made FROM alarms a JOIN visible v ON v.release_id = a.release_id AND v.level >= 5 WHERE a.release_id = ?1 ORDER BY a.made, a.id`, release)
 }

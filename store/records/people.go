@@ -127,12 +127,13 @@ func (r *Records) Home(ctx context.Context) (Party, error) {
 // Parties returns those that a viewer has to do with, by name: its own, the lab and regulators, who sees its releases, whose it sees, and who
 // talks with it.
 func (w *View) Parties(ctx context.Context) ([]Party, error) {
-	rows, err := w.query(ctx, `SELECT DISTINCT p.id, p.class, p.name, p.home FROM parties p WHERE p.id = $1 OR p.home = 1 OR p.class = 'regulator' OR ($4 = 1)
+	return read(ctx, w, scanParty, `SELECT DISTINCT p.id, p.class, p.name, p.home FROM parties p WHERE p.id = $1 OR p.home = 1 OR ($2 <> '' AND p.class = 'regulator') OR $4 = 1
 		OR EXISTS (SELECT 1 FROM releases r JOIN visible v ON v.release_id = r.id WHERE r.owner_id = p.id)
-		OR EXISTS (SELECT 1 FROM grants g JOIN releases r ON r.product_id = g.product_id JOIN visible v ON v.release_id = r.id AND v.level >= 5 WHERE g.party_id = p.id)
-		OR EXISTS (SELECT 1 FROM audience a JOIN messages m ON m.id = a.message_id WHERE a.party_id = $1 AND m.party_id = p.id)
+		OR EXISTS (SELECT 1 FROM grants g JOIN releases r ON r.product_id = g.product_id AND (g.release_id = '' OR g.release_id = r.id)
+			JOIN visible v ON v.release_id = r.id AND v.level >= 5 WHERE g.party_id = p.id)
+		OR EXISTS (SELECT 1 FROM audience a JOIN messages m ON m.id = a.message_id
+			JOIN visible v ON v.release_id = m.release_id AND v.level >= 2 WHERE a.party_id = $1 AND m.party_id = p.id)
 		ORDER BY p.name, p.id`)
-	return all(rows, err, scanParty)
 }
 
 // Link is a one-time link.

@@ -19,10 +19,13 @@ import (
 var ErrNotFound = errors.New("not found")
 
 // Records are the rows of one database.
-type Records struct{ db *store.DB }
+type Records struct {
+	db    *store.DB
+	asked func(text string, args []any) // of tests: sees each query of a View; nil otherwise
+}
 
 // New returns the rows of a database.
-func New(db *store.DB) *Records { return &Records{db} }
+func New(db *store.DB) *Records { return &Records{db: db} }
 
 // Tx runs a write transaction, for what makes no statement.
 func (r *Records) Tx(ctx context.Context, fn func(*sql.Tx) error) error { return r.db.Tx(ctx, fn) }
@@ -39,8 +42,9 @@ func (r *Records) As(v access.Viewer) *View { return &View{r, v} }
 // Viewer returns who looks.
 func (w *View) Viewer() access.Viewer { return w.v }
 
-// visible gives each release that the viewer sees, and the level. It says in SQL what access.Reach says in Go.
-const visible = `WITH visible (release_id, level, assigned) AS (
+// visible gives each release that the viewer sees, and the level. It says in SQL what access.Reach says in Go. MATERIALIZED: it is computed once for
+// each query, whatever the query makes of it.
+const visible = `WITH visible (release_id, level, assigned) AS MATERIALIZED (
 	SELECT s.release_id, MAX(s.level), MAX(s.assigned) FROM (
 		SELECT id AS release_id, 5 AS level, 0 AS assigned FROM releases WHERE owner_id = $1
 		UNION ALL SELECT release_id, 5, 1 FROM assignments WHERE $6 = 1 AND person_id = $2 AND from_at <= $3 AND (until_at = 0 OR until_at > $3)
@@ -55,18 +59,63 @@ const visible = `WITH visible (release_id, level, assigned) AS (
 // viewerArgs is how many parameters visible takes; a query's own begin after them.
 const viewerArgs = 6
 
-// query runs a query that begins after visible; its own parameters are written ?1, ?2, …
-func (w *View) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	return w.r.db.QueryContext(ctx, visible+own(text, viewerArgs), append(w.args(), args...)...)
-}
-
+// args are the parameters of visible: the viewer's party and person, both empty if nobody has signed in (no row has an empty party), the time,
+// and whether it is an admin of the home lab, a regulator, and of the home lab.
 func (w *View) args() []any {
 	v := w.v
 	if !v.Known() {
-		return []any{"-", "-", v.At.Unix(), 0, 0, 0}
+		return []any{"", "", v.At.Unix(), 0, 0, 0}
 	}
 	return []any{v.Party, v.Person, v.At.Unix(), flag(v.Home && v.Role == access.Admin), flag(v.Class == access.Regulator), flag(v.Home)}
 }
+
+// look runs reads for the viewer, all of which see one state. On PostgreSQL its row-level security knows the viewer until they end.
+func (w *View) look(ctx context.Context, fn func(*sql.Tx) error) error {
+	return w.r.db.Read(ctx, func(tx *sql.Tx) error {
+		if !w.r.lite() {
+			if err := w.tell(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	})
+}
+
+// read runs a query and collects what it gives. The text begins after visible; its own parameters are written ?1, ?2, …
+func read[T any](ctx context.Context, w *View, scan func(func(...any) error, *T) error, text string, args ...any) (list []T, err error) {
+	err = w.look(ctx, func(tx *sql.Tx) error {
+		list, err = readIn(ctx, w, tx, scan, text, args...)
+		return err
+	})
+	return list, err
+}
+
+// readIn is read inside of a look.
+func readIn[T any](ctx context.Context, w *View, tx *sql.Tx, scan func(func(...any) error, *T) error, text string, args ...any) ([]T, error) {
+	full := w.args()
+	for _, a := range args {
+		if s, ok := a.(string); ok {
+			a = storable(s)
+		}
+		full = append(full, a)
+	}
+	text = visible + own(text, viewerArgs)
+	if w.r.asked != nil {
+		w.r.asked(text, full)
+	}
+	rows, err := tx.QueryContext(ctx, text, full...)
+	return all(rows, err, scan)
+}
+
+// storable makes of a text one that both databases take: PostgreSQL refuses bytes that are not UTF-8, and NUL. As no row holds such bytes either,
+// what is asked for by such a text is not found.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+func scanString(scan func(...any) error, s *string) error { return scan(s) }
+
+func scanInt(scan func(...any) error, n *int) error { return scan(n) }
 
 // own numbers a query's own parameters after others.
 func own(text string, after int) string {
@@ -148,6 +197,8 @@ func toJSON(v any) string {
 	return string(b)
 }
 
+func (r *Records) lite() bool { return r.db.Dialect() == store.SQLite }
+
 // NewID returns a random id: 26 of the characters a-z 2-7, 130 bits.
 func NewID() string { return strings.ToLower(rand.Text()) }
 
@@ -162,41 +213,3 @@ func exec(ctx context.Context, tx *sql.Tx, text string, args ...any) error {
 	}
 	return ErrNotFound
 }
-
-// Once runs fn unless the person did the same thing under the same word before; then it returns the answer of that time. The word is drawn by who
-// asks (a form's hidden field, Idempotency-Key), so that two requests that race leave one object. An empty word always runs fn.
-func (r *Records) Once(ctx context.Context, person, word, what string, fn func() (answer string, err error)) (string, error) {
-	if word == "" {
-		return fn()
-	}
-	claimed := false
-	var before, answer string
-	err := r.db.Tx(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT what, answer FROM once WHERE person_id = $1 AND word = $2`, person, word).Scan(&before, &answer)
-		if errors.Is(err, sql.ErrNoRows) {
-			claimed = true
-			_, err = tx.ExecContext(ctx, `INSERT INTO once (person_id, word, what, answer, made) VALUES ($1, $2, $3, '', $4)`, person, word, what, time.Now().Unix())
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return "", err
-	case !claimed && (before != what || answer == ""):
-		return "", ErrTwice
-	case !claimed:
-		return answer, nil
-	}
-	answer, err = fn()
-	if err != nil {
-		return "", errors.Join(err, r.db.Tx(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
-			return exec(ctx, tx, `DELETE FROM once WHERE person_id = $1 AND word = $2`, person, word)
-		}))
-	}
-	return answer, r.db.Tx(ctx, func(tx *sql.Tx) error {
-		return exec(ctx, tx, `UPDATE once SET answer = $3 WHERE person_id = $1 AND word = $2`, person, word, answer)
-	})
-}
-
-// ErrTwice: the same request is under way, or the word was used for another thing.
-var ErrTwice = errors.New("the same request is under way")

@@ -1,0 +1,28 @@
+package records
+
+import "context"
+
+// mostCompared is how many nodes are read for comparing two releases.
+const mostCompared = 200_000
+
+// AllNodes returns the nodes of the dossier that counts, in the order of the tree.
+func (w *View) AllNodes(ctx context.Context, release string) ([]string, error) {
+	return w.bodies(ctx, `SELECT n.body FROM nodes n JOIN releases r ON r.dossier_id = n.dossier_id JOIN visible v ON v.release_id = r.id AND v.level >= 3
+		WHERE r.id = ?1 ORDER BY n.position LIMIT ?2`, release, mostCompared)
+}
+
+// WaitingFor is a requirement that waits for a person's judgement.
+type WaitingFor struct {
+	Release, About, Scheme, ID, Title string
+}
+
+// Waiting returns what waits for a person, of releases that the viewer sees in full.
+func (w *View) Waiting(ctx context.Context, page Page) ([]WaitingFor, error) {
+	return read(ctx, w, scanWaiting, `SELECT r.id, p.name || ' ' || r.name, q.scheme, q.requirement, q.title FROM requirements q
+		JOIN releases r ON r.dossier_id = q.dossier_id AND r.state = 'evaluated' JOIN products p ON p.id = r.product_id JOIN visible v ON v.release_id = r.id AND v.level >= 5
+		WHERE q.waits = 1 ORDER BY r.created, r.id, q.scheme, q.position LIMIT ?1 OFFSET ?2`, page.Most, page.After)
+}
+
+func scanWaiting(scan func(...any) error, x *WaitingFor) error {
+	return scan(&x.Release, &x.About, &x.Scheme, &x.ID, &x.Title)
+}
