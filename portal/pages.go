@@ -36,6 +36,7 @@ func (s *Server) pages(mux *http.ServeMux) {
 	s.credentialPages(mux)
 	s.submitPages(mux)
 	s.statementPages(mux)
+	s.evidencePages(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, records.ErrNotFound) })
 }
 

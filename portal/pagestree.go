@@ -50,6 +50,12 @@ func (s *Server) tree(r *http.Request, c caller) (templ.Component, error) {
 			return nil, err
 		}
 		at, v.Node = n.Position, nodeFacts(&n)
+		switch {
+		case n.Type == "file" && n.Content != "" && x.Level >= access.Source:
+			v.Open = evidenceURL(x.ID, n.Address, 0, 0)
+		case n.Type == "file":
+			v.OpenNote = "Its bytes are for level source; what observers point at is shown with the findings."
+		}
 		if err := s.nodeSeen(ctx, c, x, at, &v); err != nil {
 			return nil, err
 		}

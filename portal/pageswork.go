@@ -329,6 +329,7 @@ func excerpt(x *records.Release, o *outline.Finding) page.Excerpt {
 	}
 	if t := p.Excerpt; t != nil {
 		e.From, e.To = t.Offset, t.Offset+t.Length
+		e.URL = evidenceURL(x.ID, p.Node, e.From, e.To)
 		for i, line := range strings.Split(t.Text, "%0A") {
 			e.Lines = append(e.Lines, page.TextLine{No: int(t.Line) + i, Parts: []page.TextPart{{Text: line}}, Hit: true})
 		}

@@ -21,6 +21,7 @@ type file struct {
 	id      string // of the case; a new one is drawn where there is none yet
 	fresh   bool
 	keys    []string // by which the release is found again
+	owner   string   // as in Options
 	attempt int      // of this dossier
 	retry   bool     // the attempt was counted before: the same dossier, or the same evidence judged anew
 }
@@ -80,7 +81,7 @@ func hash(parts ...string) string {
 
 // open finds the case of a release and the number of this attempt for a scheme.
 func open(ctx context.Context, l *lab.Lab, p *examine.Plan, schemeID, owner string) (*file, error) {
-	f := &file{keys: releaseKeys(p, owner)}
+	f := &file{keys: releaseKeys(p, owner), owner: owner}
 	err := l.DB.Read(ctx, func(tx *sql.Tx) error {
 		for _, k := range f.keys {
 			err := tx.QueryRowContext(ctx, `SELECT case_id FROM case_names WHERE release_key = $1`, k).Scan(&f.id)
@@ -121,7 +122,8 @@ func (f *file) count(ctx context.Context, tx *sql.Tx, p *examine.Plan, schemeID 
 			return err
 		}
 		last = max(last, attempt)
-		if dossier == p.Dossier || (p.Predecessor != "" && p.Observed == observed) {
+		// With an owner, several evaluations belong to one submission: the same evidence judged on another day is no attempt.
+		if dossier == p.Dossier || (p.Predecessor != "" || f.owner != "") && p.Observed == observed {
 			f.attempt, f.retry = attempt, true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/probat-lab/probat/credential"
@@ -30,6 +31,8 @@ type Options struct {
 	// Owner is whose release it is, where several parties' are in one lab: their cases are apart, so that nobody learns from the count of
 	// attempts what others have handed in. Empty where the lab has no parties.
 	Owner string
+	// Risks, where it is given, tells which accepted risks the credential names: those whose acceptance may be known to everybody who reads it.
+	Risks func(by statement.Actor) bool
 	// Keep, where it is given, keeps the dossier's files instead of the lab's own evidence.
 	Keep func(ctx context.Context, name, digest string, data []byte) error
 }
@@ -344,6 +347,9 @@ func (w *work) issue(ctx context.Context) (id statement.ID, repeated bool, err e
 	}
 	if w.risks, err = accepted(ctx, l, caseID, w.policy.Scheme); err != nil {
 		return id, false, err
+	}
+	if tell := w.options.Risks; tell != nil {
+		w.risks = slices.DeleteFunc(w.risks, func(r statement.AcceptedRisk) bool { return !tell(r.By) })
 	}
 	var e ledger.Entry
 	err = again(func() error {

@@ -90,8 +90,16 @@ func (w *work) standing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own := ""
+	if w.options.Owner != "" { // what others handed in is none of this one's business
+		f, err := open(ctx, w.lab, w.plan, w.policy.Scheme, w.options.Owner)
+		if err != nil {
+			return err
+		}
+		own = f.id
+	}
 	for id, c := range told.issued {
-		if c.policy.Scheme != w.policy.Scheme || !(c.revoked || c.suspended) {
+		if c.policy.Scheme != w.policy.Scheme || !(c.revoked || c.suspended) || own != "" && c.caseID != own {
 			continue
 		}
 		for _, s := range w.plan.Subjects() {

@@ -195,7 +195,11 @@ Exit codes: 0 all is as it was written; 1 something is not; 2 wrong usage, or no
 		Args:    exact(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.lookAtLab(c.Context(), f, func(l *lab.Lab) error {
-				r, err := seal.Audit(c.Context(), l, !fast, nil)
+				kept, err := keptByServer(c.Context(), l)
+				if err != nil {
+					return err
+				}
+				r, err := seal.Audit(c.Context(), l, !fast, nil, kept)
 				if err != nil {
 					return err
 				}

@@ -118,7 +118,7 @@ const stopTime = 20 * time.Second
 
 func (s *serving) run(ctx context.Context, listener net.Listener) (err error) {
 	box := child.Sandbox{Require: s.options.level()}
-	vaultStore, err := blob.Open(ctx, filepath.Join(s.lab.Dir, "vault"), blob.Create, blob.Private)
+	vaultStore, err := blob.Open(ctx, filepath.Join(s.lab.Dir, vaultName), blob.Create, blob.Private)
 	if err != nil {
 		return err
 	}

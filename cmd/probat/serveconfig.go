@@ -2,16 +2,22 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/probat-lab/probat/blob"
+	"github.com/probat-lab/probat/lab"
+	"github.com/probat-lab/probat/seal"
+	"github.com/probat-lab/probat/store/records"
 	"github.com/probat-lab/probat/strictyaml"
 )
 
@@ -79,4 +85,39 @@ func (c *serverConfig) parse(path string, data []byte) error {
 	}
 	r.Done()
 	return errs.Err()
+}
+
+// vaultName is the folder in the lab's in which the server keeps what it encrypts.
+const vaultName = "vault"
+
+// keptByServer tells of dossiers that a server of this lab keeps in its vault. Without keys it sees that objects are there, not what is in them.
+func keptByServer(ctx context.Context, l *lab.Lab) (seal.Elsewhere, error) {
+	dossiers, err := records.New(l.DB).HeldDossiers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	s, err := blob.Open(ctx, filepath.Join(l.Dir, vaultName), blob.Private)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func(string) (bool, []string) { return false, nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for name, err := range s.List(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		there[path.Base(name)] = true
+	}
+	return func(digest string) (bool, []string) {
+		held, known := dossiers[digest]
+		var missing []string
+		for _, h := range held {
+			if !there[h.Address+"."+h.Object] {
+				missing = append(missing, h.Name)
+			}
+		}
+		return known, missing
+	}, nil
 }

@@ -52,6 +52,7 @@ type labServer struct {
 
 	mu      sync.Mutex
 	uploads map[string]*bytes.Buffer
+	lengths map[string]string // as said when they were begun
 	begun   int
 	posts   []client.Submission
 	keys    []string
@@ -61,7 +62,7 @@ type labServer struct {
 }
 
 func newLabServer(t *testing.T) *labServer {
-	s := &labServer{t: t, uploads: map[string]*bytes.Buffer{}, refuse: map[string]string{}, job: `"state":"done","dossier_id":"d1"`}
+	s := &labServer{t: t, uploads: map[string]*bytes.Buffer{}, lengths: map[string]string{}, refuse: map[string]string{}, job: `"state":"done","dossier_id":"d1"`}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	t.Setenv("PROBAT_TOKEN", "probat_tok_x")
@@ -91,15 +92,14 @@ func (s *labServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.begun++
 		id = "u" + strconv.Itoa(s.begun)
 		s.uploads[id] = &bytes.Buffer{}
-		s.uploads[id].Grow(1)
+		s.lengths[id] = r.Header.Get("Upload-Length")
 		w.Header().Set("Location", "/uploads/"+id)
-		w.Header().Set("X-Length", r.Header.Get("Upload-Length"))
 		w.WriteHeader(http.StatusCreated)
 	case uploading && b == nil:
 		http.NotFound(w, r)
 	case r.Method == http.MethodHead:
 		w.Header().Set("Upload-Offset", strconv.Itoa(b.Len()))
-		w.Header().Set("Upload-Length", strconv.Itoa(len(manyBytes)))
+		w.Header().Set("Upload-Length", s.lengths[id])
 	case r.Method == http.MethodPatch:
 		_, _ = io.Copy(b, r.Body) // what does not come is seen by its length
 		if s.patched != nil {
@@ -276,6 +276,13 @@ func TestSubmitFile(t *testing.T) {
 	if code, out, _ := runSubmit(t, filepath.Join(dir, "b.img"), "--product", "Toy", "--version", "3", "--scheme", "cra", "--to", s.URL, "--json"); code != 0 || !strings.Contains(out, `"dossier":""`) {
 		t.Errorf("exit code %d, standard output %q", code, out)
 	}
+	for file, want := range map[string]string{keyFile: "the passphrase does not open the keys\nhint: set PROBAT_PASSPHRASE", filepath.Join(dir, "b.img"): "hint: a key is what probat key new FILE writes"} {
+		t.Setenv("PROBAT_PASSPHRASE", "another")
+		code, _, errs := runSubmit(t, filepath.Join(dir, "b.img"), "--product", "Toy", "--version", "4", "--to", s.URL, "--key", file)
+		if code != 2 || !strings.Contains(errs, want) || len(s.posts) != 2 {
+			t.Errorf("key %q: exit code %d: %s", file, code, errs)
+		}
+	}
 	if in := s.posts[1]; in.Envelope != nil || fmt.Sprint(in.Schemes) != "[cra]" || in.Files[0].Path != "b.img" {
 		t.Errorf("handed in: %+v", in)
 	}
@@ -338,7 +345,7 @@ func TestSubmitRefusesLocally(t *testing.T) {
 		{[]string{declared("p1.yaml", "b.img", "out")}, 3, `p1.yaml:7:24: opening "out": path escapes from parent`},
 		{[]string{declared("p2.yaml", "b.img", "pipe")}, 3, `opening "pipe": is no file`},
 		{[]string{declared("p3.yaml", "b.img", "img")}, 2, "is a directory: a lab takes files\nhint: pack it with tar"},
-		{[]string{declared("p4.yaml", "path: b.img", "path: b.img, sha256: "+strings.Repeat("0", 64))}, 2, "it is not the file that was declared"},
+		{[]string{declared("p4.yaml", "path: b.img", "path: b.img, sha256: "+strings.Repeat("0f", 32))}, 2, "it is not the file that was declared"},
 		{[]string{declared("p5.yaml", "cra]", "own/s.yaml]")}, 2, "p5.yaml:5:10: a lab judges by schemes that it knows by id"},
 		{[]string{declared("p6.yaml", "kind: equipment", "kind: toy")}, 2, "p6.yaml:3:7: "},
 		{[]string{declared("p7.yaml", "b.img", "../b.img")}, 2, "p7.yaml:7:24: "},

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/probat-lab/probat/judge"
+	"github.com/probat-lab/probat/outline"
 	"github.com/probat-lab/probat/seal/examine"
 	"github.com/probat-lab/probat/statement"
 )
@@ -22,6 +23,8 @@ type Box interface {
 	Examine(ctx context.Context, dir string) (*examine.Plan, error)
 	// Outline writes a dossier's outline to out.
 	Outline(ctx context.Context, dir string, out io.Writer) error
+	// File returns a range of one file of an artifact, with secrets masked unless w says otherwise. w.File may be read, w.TempDir written.
+	File(ctx context.Context, w outline.Wanted) (*outline.Range, error)
 	// Report writes a dossier as html, json, csv or sarif.
 	Report(ctx context.Context, dir, format string, out io.Writer) error
 }

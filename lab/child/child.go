@@ -38,6 +38,7 @@ func Tasks() []sandbox.Task {
 		{Name: taskExamine, Run: childExamine},
 		{Name: taskOutline, Run: childOutline},
 		{Name: taskReport, Run: childReport},
+		{Name: taskFile, Run: childFile},
 	}
 }
 
@@ -48,6 +49,7 @@ const (
 	taskExamine  = "serve/examine"
 	taskOutline  = "serve/outline"
 	taskReport   = "serve/report"
+	taskFile     = "serve/file"
 )
 
 // eventEvery is how often a child tells how far it is.

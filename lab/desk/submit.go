@@ -375,9 +375,6 @@ func (h *handing) record(ctx context.Context) (records.Job, error) {
 		return records.Job{}, err
 	}
 	h.release.Case = caseID
-	if err := h.once(ctx); err != nil {
-		return records.Job{}, err
-	}
 	job, err := h.job()
 	if err != nil {
 		return job, err
@@ -399,20 +396,6 @@ func (h *handing) record(ctx context.Context) (records.Job, error) {
 		},
 	})
 	return job, err
-}
-
-// once refuses a release that the party has handed in before: a case has one release.
-func (h *handing) once(ctx context.Context) error {
-	list, _, err := h.desk.As(h.who.Viewer).Releases(ctx, "", records.Page{Most: 100_000})
-	if err != nil {
-		return err
-	}
-	for _, r := range list {
-		if r.Case == h.release.Case {
-			return fmt.Errorf("%w: it was handed in before, as %s %s: have that evaluated again", ErrState, r.Product.Name, r.Name)
-		}
-	}
-	return nil
 }
 
 func (h *handing) rows(ctx context.Context, tx *sql.Tx, e ledger.Entry, job records.Job) (err error) {

@@ -101,7 +101,7 @@ CREATE TABLE releases (
 	state TEXT NOT NULL CHECK (state IN ('submitted', 'evaluating', 'evaluated', 'failed', 'withdrawn')),
 	schemes TEXT NOT NULL,                        -- JSON array of ids
 	created {{int}} NOT NULL,
-	case_id TEXT NOT NULL UNIQUE,
+	case_id TEXT NOT NULL,                        -- handed in again, a release is another row of the same case
 	key {{blob}} NOT NULL,                        -- of the release, wrapped by the lab's storage key
 	reason TEXT NOT NULL,                         -- why it was withdrawn
 	dossier_id TEXT NOT NULL                      -- the one that counts; empty before there is one
@@ -199,7 +199,7 @@ CREATE TABLE results (                            -- level summary: counts
 CREATE TABLE requirements (                       -- level verdict
 	dossier_id TEXT NOT NULL,
 	release_id TEXT NOT NULL,
-	scheme TEXT NOT NULL,
+	scheme TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	requirement TEXT NOT NULL,
 	position {{int}} NOT NULL,
 	title TEXT NOT NULL,

@@ -12,7 +12,11 @@ import (
 // keep adds everything to a release that the lab's work leaves there.
 func (n *nest) keep() {
 	n.dossier("before", "lab", n.from(access.Verdict), n.from(access.Verdict), n.from(access.Evidence), never)
-	n.dossier("published", "lab", n.published, n.from(access.Verdict), n.from(access.Evidence), never)
+	public := n.from(access.Verdict)
+	if n.public {
+		public = n.published
+	}
+	n.dossier("published", "lab", public, n.from(access.Verdict), n.from(access.Evidence), never)
 	n.dossier("counts", "judged", n.from(access.Summary), n.from(access.Verdict), n.from(access.Evidence), n.from(access.Evidence))
 	n.dossier("vendor's", "vendor", n.from(access.Whole), n.from(access.Whole), n.from(access.Whole), never)
 	n.a.write(func(ctx context.Context, tx *sql.Tx) error {
@@ -40,7 +44,7 @@ func (n *nest) dossier(name, origin string, id, verdict, evidence, tree may) {
 		counts = id
 	}
 	a.fill(&result, counts, nil)
-	q := Requirement{Dossier: d.ID, Release: d.Release, Scheme: result.Scheme}
+	q := Requirement{Dossier: d.ID, Release: d.Release, Scheme: result.Scheme, Waits: true}
 	a.fill(&q, verdict, map[string]may{"Body": evidence})
 	f := Finding{Dossier: d.ID, Release: d.Release, Scheme: result.Scheme, Requirement: q.ID}
 	a.fill(&f, verdict, map[string]may{"Subject": evidence, "Body": evidence})
@@ -91,6 +95,7 @@ func (n *nest) acts() {
 	a.fill(&agreement, whole, nil)
 	n.job = Job{Release: n.release.ID, State: "done", Error: "-", Dossier: "-", Result: "-"}
 	a.fill(&n.job, whole, nil)
+	n.acted = append(n.acted, receipt.ID, judgement.ID, agreement.ID)
 	looker := a.person("lab", never, never)
 	worker := a.word("job.worker", never)
 	a.write(
@@ -148,6 +153,7 @@ func (n *nest) talk() {
 		}
 		x := Risk{Release: n.release.ID, Party: y.ID, PartyName: "-", Person: a.person(party, who, never).ID}
 		a.fill(&x, who, nil)
+		n.acted = append(n.acted, x.ID)
 		a.write(func(ctx context.Context, tx *sql.Tx) error { return a.r.AddRisk(ctx, tx, x) })
 		a.knows = append(a.knows, func(v access.Viewer, p string) bool { return p == y.ID && who(v) })
 	}
@@ -166,7 +172,7 @@ func (n *nest) message(from string, to ...string) {
 	writer := a.person(from, never, who)
 	m := Message{Release: n.release.ID, Party: parties[0], PartyName: "-", Thread: "-", Person: "-", Audience: []string{"-"}}
 	a.fill(&m, who, nil)
-	n.threads = append(n.threads, m)
+	n.threads, n.acted = append(n.threads, m), append(n.acted, m.ID)
 	a.write(func(ctx context.Context, tx *sql.Tx) error { return a.r.AddMessage(ctx, tx, m, writer.ID, audience) })
 	a.knows = append(a.knows, func(v access.Viewer, p string) bool { return who(v) && contains(parties, p) })
 }
@@ -194,7 +200,9 @@ func (a *aviary) private(p Person) {
 	must(a.r.Secret(ctx, w("secret.name"), []byte(w("secret"))))(a.t)
 	must(a.r.Once(ctx, w("once.person"), w("once.word"), w("once.what"), func() (string, error) { return w("once.answer"), nil }))(a.t)
 	a.write(
-		func(ctx context.Context, tx *sql.Tx) error { return a.r.AddLink(ctx, tx, []byte(w("link.digest")), link) },
+		func(ctx context.Context, tx *sql.Tx) error {
+			return a.r.AddLink(ctx, tx, []byte(w("link.digest")), link)
+		},
 		func(ctx context.Context, tx *sql.Tx) error {
 			return a.r.AddToken(ctx, tx, []byte(w("token.digest")), token)
 		},

@@ -135,6 +135,17 @@ var crawl = map[string]func(ctx context.Context, w *View, a *aviary, n, m *nest,
 		x, err := w.Public(ctx)
 		see(x, err)
 	},
+	"AllNodes": ofRelease((*View).AllNodes),
+	"Waiting": func(ctx context.Context, w *View, _ *aviary, _, _ *nest, see func(any, error)) {
+		x, err := w.Waiting(ctx, Page{Most: 100})
+		see(x, err)
+	},
+	"Statement": func(ctx context.Context, w *View, _ *aviary, n, _ *nest, see func(any, error)) {
+		for _, id := range n.acted {
+			x, err := w.Statement(ctx, id)
+			see(x, err)
+		}
+	},
 	"Job": func(ctx context.Context, w *View, _ *aviary, n, _ *nest, see func(any, error)) {
 		x, err := w.Job(ctx, n.job.ID)
 		see(x, err)

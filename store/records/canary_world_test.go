@@ -53,6 +53,7 @@ type nest struct {
 	seenKind map[string]string
 	threads  []Message
 	texts    []string // that are findable
+	acted    []string // ids of statements
 	public   bool
 }
 
@@ -77,7 +78,9 @@ func (a *aviary) fill(x any, who may, other map[string]may) {
 		switch {
 		case !f.IsZero() || f.Kind() == reflect.Bool || f.CanInt() || f.CanUint():
 		case f.Type() == reflect.TypeFor[time.Time]():
-			f.Set(reflect.ValueOf(day))
+			if name != "Until" && name != "Embargo" && name != "Ended" { // where none means something
+				f.Set(reflect.ValueOf(day))
+			}
 		case f.Kind() == reflect.String:
 			f.SetString(word())
 		case f.Type() == reflect.TypeFor[json.RawMessage]():
@@ -120,7 +123,6 @@ func (a *aviary) party(name string, class access.Class, home bool) Party {
 func (a *aviary) person(party string, id, name may) Person {
 	p := Person{PartyID: a.parties[party].ID, Role: access.Member}
 	a.fill(&p, never, map[string]may{"ID": id, "Name": name})
-	p.Ended = time.Time{}
 	a.write(func(ctx context.Context, tx *sql.Tx) error { return a.r.AddPerson(ctx, tx, p) })
 	ok(a.t, a.r.SetPassword(a.t.Context(), p.ID, a.word("password", never)))
 	return p
@@ -158,15 +160,21 @@ func (a *aviary) grant(owner string, p Product, release *nest, to string, l acce
 	} else {
 		x.ID = a.word("Grant.ID", who)
 	}
+	for _, n := range a.nests {
+		n.acted = append(n.acted, x.ID)
+	}
 	a.write(func(ctx context.Context, tx *sql.Tx) error { return a.r.AddGrant(ctx, tx, x) })
 	a.grants = append(a.grants, g)
 	a.knows = append(a.knows, func(v access.Viewer, party string) bool { return party == g.Party && who(v) })
 }
 
 func (a *aviary) assign(n *nest, person string, until time.Time) {
-	who := func(v access.Viewer) bool { return n.level(v) >= access.Whole || v.Known() && v.Home && v.Role == access.Admin }
+	who := func(v access.Viewer) bool {
+		return n.level(v) >= access.Whole || v.Known() && v.Home && v.Role == access.Admin
+	}
 	x := Assignment{Release: n.release.ID, Person: a.people[person].ID, Kind: "assigned", Until: until, From: day.Add(-time.Hour), By: a.person("lab", who, never).ID}
 	a.fill(&x, who, nil)
+	n.acted = append(n.acted, x.ID)
 	a.write(func(ctx context.Context, tx *sql.Tx) error { return a.r.AddAssignment(ctx, tx, x) })
 	a.assignments = append(a.assignments, access.Assignment{Release: x.Release, Person: x.Person, Until: until})
 	// Who was assigned is told to them.
@@ -202,7 +210,7 @@ func (a *aviary) nest(owner string, p Product, embargo time.Time, public bool) *
 	a.write(func(ctx context.Context, tx *sql.Tx) error {
 		return a.r.AddRelease(ctx, tx, &n.release, []byte(a.word("Release.key", never)))
 	}, func(ctx context.Context, tx *sql.Tx) error {
-		return a.r.SetReleaseState(ctx, tx, n.release.ID, "withdrawn", a.word("Release.Reason", n.from(access.Summary)), "submitted", "evaluated")
+		return a.r.SetReleaseState(ctx, tx, n.release.ID, "evaluated", a.word("Release.Reason", n.from(access.Summary)), "submitted", "evaluated")
 	})
 	n.keep()
 	return n

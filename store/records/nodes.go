@@ -1,6 +1,9 @@
 package records
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // mostCompared is how many nodes are read for comparing two releases.
 const mostCompared = 200_000
@@ -25,4 +28,25 @@ func (w *View) Waiting(ctx context.Context, page Page) ([]WaitingFor, error) {
 
 func scanWaiting(scan func(...any) error, x *WaitingFor) error {
 	return scan(&x.Release, &x.About, &x.Scheme, &x.ID, &x.Title)
+}
+
+// HeldDossiers returns what is held of each dossier, by the dossier's digest: for audits, without keys.
+func (r *Records) HeldDossiers(ctx context.Context) (map[string][]Held, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT `+heldColumns+`, d.head FROM held h JOIN dossiers d ON d.id = h.parent WHERE h.kind = 'dossier'`)
+	type row struct {
+		Held
+		head string
+	}
+	list, err := all(rows, err, func(scan func(...any) error, x *row) error {
+		return scan(&x.ID, &x.Release, &x.Kind, &x.Parent, &x.Name, &x.Size, &x.Level, &x.Address, &x.Object, &x.Wrapped, &x.head)
+	})
+	out := map[string][]Held{}
+	for _, x := range list {
+		var head struct{ Dossier string }
+		if err := json.Unmarshal([]byte(x.head), &head); err != nil {
+			return nil, err
+		}
+		out[head.Dossier] = append(out[head.Dossier], x.Held)
+	}
+	return out, err
 }
