@@ -91,7 +91,8 @@ func (s *Server) once(ctx context.Context, who desk.Who, key, what string, fn fu
 	return s.Desk.Once(ctx, who.Person, key, what, fn)
 }
 
-type onceKey struct {
+// OnceKey is the header of what must happen once. Like the other inputs that operations share it is exported: huma sees no other embedded ones.
+type OnceKey struct {
 	Key string `header:"Idempotency-Key" maxLength:"200" doc:"Drawn by the caller: the same act with the same key happens once."`
 }
 
@@ -207,7 +208,8 @@ type tokenAnswer struct {
 	Secret string `json:"secret"`
 }
 
-type releaseID struct {
+// ReleaseID is the path parameter of what is about a release.
+type ReleaseID struct {
 	ID string `path:"release_id"`
 }
 
@@ -273,7 +275,7 @@ func resultViews(rows []records.Result) []resultView {
 func (s *Server) apiReleases(api huma.API) {
 	d := s.Desk
 	op(s, api, "POST", "/releases", "Hand a release in", 201, func(ctx context.Context, w desk.Who, in *struct {
-		onceKey
+		OnceKey
 		Body submitBody
 	},
 	) (submitAnswer, error) {
@@ -320,7 +322,7 @@ func (s *Server) apiReleases(api huma.API) {
 		}
 		return out, err
 	})
-	op(s, api, "GET", "/releases/{release_id}", "One of them", 0, func(ctx context.Context, w desk.Who, in *releaseID) (releaseView, error) {
+	op(s, api, "GET", "/releases/{release_id}", "One of them", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (releaseView, error) {
 		r, err := d.As(w.Viewer).Release(ctx, in.ID)
 		if err != nil {
 			return releaseView{}, err
@@ -329,7 +331,7 @@ func (s *Server) apiReleases(api huma.API) {
 		return releaseView{*r, r.Level.String(), resultViews(results)}, err
 	})
 	op(s, api, "POST", "/releases/{release_id}/withdraw", "Withdraw a release", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Body struct {
 			Reason string `json:"reason"`
 		}
@@ -338,8 +340,8 @@ func (s *Server) apiReleases(api huma.API) {
 		return done{true}, d.Withdraw(ctx, w, in.ID, in.Body.Reason)
 	})
 	op(s, api, "POST", "/releases/{release_id}/jobs", "Evaluate a release again", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 	},
 	) (idAnswer, error) {
 		id, err := s.once(ctx, w, in.Key, "evaluate "+in.ID, func() (string, error) {
@@ -348,7 +350,7 @@ func (s *Server) apiReleases(api huma.API) {
 		})
 		return idAnswer{id}, err
 	})
-	op(s, api, "GET", "/releases/{release_id}/jobs", "Evaluations of a release", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Job], error) {
+	op(s, api, "GET", "/releases/{release_id}/jobs", "Evaluations of a release", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Job], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Job]{}, err
 		}

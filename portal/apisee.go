@@ -57,21 +57,23 @@ func dossierOf(x records.Dossier) dossierView {
 	return v
 }
 
-type schemePath struct {
-	releaseID
+// SchemePath names a release under a scheme.
+type SchemePath struct {
+	ReleaseID
 	Scheme string `path:"scheme"`
 }
 
-type paging struct {
+// Paging names a part of a list.
+type Paging struct {
 	After int `query:"after" minimum:"0"`
 	Most  int `query:"most" minimum:"1" maximum:"500" default:"100"`
 }
 
-func (p paging) page() records.Page { return records.Page{After: p.After, Most: p.Most} }
+func (p Paging) page() records.Page { return records.Page{After: p.After, Most: p.Most} }
 
 func (s *Server) apiSee(api huma.API) {
 	d := s.Desk
-	op(s, api, "GET", "/releases/{release_id}/schemes/{scheme}/requirements", "Verdicts of a release under a scheme", 0, func(ctx context.Context, w desk.Who, in *schemePath) (list[requirementView], error) {
+	op(s, api, "GET", "/releases/{release_id}/schemes/{scheme}/requirements", "Verdicts of a release under a scheme", 0, func(ctx context.Context, w desk.Who, in *SchemePath) (list[requirementView], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[requirementView]{}, err
 		}
@@ -83,7 +85,7 @@ func (s *Server) apiSee(api huma.API) {
 		return items(out), err
 	})
 	op(s, api, "GET", "/releases/{release_id}/schemes/{scheme}/requirements/{requirement}", "One verdict, with its tests", 0, func(ctx context.Context, w desk.Who, in *struct {
-		schemePath
+		SchemePath
 		Requirement string `path:"requirement"`
 	},
 	) (requirementView, error) {
@@ -91,8 +93,8 @@ func (s *Server) apiSee(api huma.API) {
 		return requirementOf(q), err
 	})
 	op(s, api, "GET", "/releases/{release_id}/schemes/{scheme}/findings", "Findings of a release under a scheme", 0, func(ctx context.Context, w desk.Who, in *struct {
-		schemePath
-		paging
+		SchemePath
+		Paging
 		Requirement string `query:"requirement"`
 	},
 	) (list[findingView], error) {
@@ -107,22 +109,22 @@ func (s *Server) apiSee(api huma.API) {
 		return out, err
 	})
 	op(s, api, "GET", "/releases/{release_id}/nodes", "The tree of a release: what lies in a node (at: its position; -1: the artifacts)", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		paging
+		ReleaseID
+		Paging
 		At int64 `query:"at" default:"-1" minimum:"-1"`
 	},
 	) (list[json.RawMessage], error) {
 		return rawList(d.As(w.Viewer).Nodes(ctx, in.ID, in.At, in.page()))
 	})
 	op(s, api, "GET", "/releases/{release_id}/facts", "What was seen of a release: fact, package, unobserved, artifact, declaration, document, observer, reference", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		paging
+		ReleaseID
+		Paging
 		Kind string `query:"kind" enum:"fact,package,unobserved,artifact,declaration,document,observer,reference" default:"fact"`
 	},
 	) (list[json.RawMessage], error) {
 		return rawList(d.As(w.Viewer).Seen(ctx, in.ID, in.Kind, -1, in.page()))
 	})
-	op(s, api, "GET", "/releases/{release_id}/dossiers", "Dossiers of a release", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[dossierView], error) {
+	op(s, api, "GET", "/releases/{release_id}/dossiers", "Dossiers of a release", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[dossierView], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[dossierView]{}, err
 		}
@@ -174,7 +176,7 @@ func rawList(rows []string, err error) (list[json.RawMessage], error) {
 
 func (s *Server) apiActs(api huma.API) {
 	d := s.Desk
-	op(s, api, "GET", "/releases/{release_id}/grants", "Who may see a release", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Grant], error) {
+	op(s, api, "GET", "/releases/{release_id}/grants", "Who may see a release", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Grant], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Grant]{}, err
 		}
@@ -182,8 +184,8 @@ func (s *Server) apiActs(api huma.API) {
 		return items(xs), err
 	})
 	op(s, api, "POST", "/releases/{release_id}/grants", "Let a party see a release, or all of its product", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 		Body leaveBody
 	},
 	) (idAnswer, error) {
@@ -191,13 +193,13 @@ func (s *Server) apiActs(api huma.API) {
 		return idAnswer{id}, err
 	})
 	op(s, api, "DELETE", "/releases/{release_id}/grants/{grant_id}", "Withdraw a grant", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Grant string `path:"grant_id"`
 	},
 	) (done, error) {
 		return done{true}, d.EndGrant(ctx, w, in.ID, in.Grant)
 	})
-	op(s, api, "GET", "/releases/{release_id}/assignments", "Who of the lab looks at a release", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Assignment], error) {
+	op(s, api, "GET", "/releases/{release_id}/assignments", "Who of the lab looks at a release", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Assignment], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Assignment]{}, err
 		}
@@ -205,7 +207,7 @@ func (s *Server) apiActs(api huma.API) {
 		return items(xs), err
 	})
 	op(s, api, "POST", "/releases/{release_id}/assignments", "Assign somebody of the lab", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Body struct {
 			Person string `json:"person_id"`
 		}
@@ -215,7 +217,7 @@ func (s *Server) apiActs(api huma.API) {
 		return idAnswer{id}, err
 	})
 	op(s, api, "POST", "/releases/{release_id}/elevation", "See a release without being assigned, for a reason that its owner reads", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Body struct {
 			Reason string `json:"reason"`
 			Hours  int    `json:"hours" minimum:"1" maximum:"8"`
@@ -226,14 +228,14 @@ func (s *Server) apiActs(api huma.API) {
 		return idAnswer{id}, err
 	})
 	op(s, api, "DELETE", "/releases/{release_id}/assignments/{assignment_id}", "End an assignment or elevation", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Assignment string `path:"assignment_id"`
 	},
 	) (done, error) {
 		return done{true}, d.EndAssignment(ctx, w, in.ID, in.Assignment)
 	})
 	op(s, api, "GET", "/releases/{release_id}/messages", "What was said about a release, to you or by you", 0, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Scheme      string `query:"scheme"`
 		Requirement string `query:"requirement"`
 	},
@@ -245,8 +247,8 @@ func (s *Server) apiActs(api huma.API) {
 		return items(xs), err
 	})
 	op(s, api, "POST", "/releases/{release_id}/messages", "Say something about a requirement or finding; who reads it is fixed now", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 		Body struct {
 			Scheme      string   `json:"scheme"`
 			Requirement string   `json:"requirement"`
@@ -264,7 +266,7 @@ func (s *Server) apiActs(api huma.API) {
 		})
 		return idAnswer{id}, err
 	})
-	op(s, api, "GET", "/releases/{release_id}/judgements", "What people judged of a release", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Judgement], error) {
+	op(s, api, "GET", "/releases/{release_id}/judgements", "What people judged of a release", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Judgement], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Judgement]{}, err
 		}
@@ -272,8 +274,8 @@ func (s *Server) apiActs(api huma.API) {
 		return items(xs), err
 	})
 	op(s, api, "POST", "/releases/{release_id}/judgements", "Judge a test in words", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 		Body struct {
 			Scheme      string   `json:"scheme"`
 			Requirement string   `json:"requirement"`
@@ -291,8 +293,8 @@ func (s *Server) apiActs(api huma.API) {
 		return idAnswer{id}, err
 	})
 	op(s, api, "POST", "/releases/{release_id}/judgements/{judgement_id}/countersign", "Countersign another person's judgement", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 		Judgement string `path:"judgement_id"`
 		Body      struct {
 			Verdict string `json:"verdict,omitempty" enum:",pass,fail,inconclusive"`
@@ -305,7 +307,7 @@ func (s *Server) apiActs(api huma.API) {
 		})
 		return idAnswer{id}, err
 	})
-	op(s, api, "GET", "/releases/{release_id}/risks", "Risks that parties accept", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Risk], error) {
+	op(s, api, "GET", "/releases/{release_id}/risks", "Risks that parties accept", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Risk], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Risk]{}, err
 		}
@@ -313,8 +315,8 @@ func (s *Server) apiActs(api huma.API) {
 		return items(xs), err
 	})
 	op(s, api, "POST", "/releases/{release_id}/risks", "Accept a risk for your party; no verdict changes", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
-		onceKey
+		ReleaseID
+		OnceKey
 		Body struct {
 			Scheme      string `json:"scheme"`
 			Requirement string `json:"requirement"`
@@ -347,7 +349,7 @@ func (s *Server) credentialOf(x records.Issued) credentialView {
 func (s *Server) apiCredentials(api huma.API) {
 	d := s.Desk
 	op(s, api, "POST", "/releases/{release_id}/agreements", "Agree to issue a credential; the second person issues it", 201, func(ctx context.Context, w desk.Who, in *struct {
-		releaseID
+		ReleaseID
 		Body struct {
 			Scheme  string `json:"scheme"`
 			Profile string `json:"profile,omitempty"`
@@ -357,7 +359,7 @@ func (s *Server) apiCredentials(api huma.API) {
 		id, err := d.Agree(ctx, w, in.ID, in.Body.Scheme, in.Body.Profile)
 		return credentialAnswer{id}, err
 	})
-	op(s, api, "GET", "/releases/{release_id}/agreements", "Who agreed to issue", 0, func(ctx context.Context, w desk.Who, in *releaseID) (list[records.Agreement], error) {
+	op(s, api, "GET", "/releases/{release_id}/agreements", "Who agreed to issue", 0, func(ctx context.Context, w desk.Who, in *ReleaseID) (list[records.Agreement], error) {
 		if _, err := d.As(w.Viewer).Release(ctx, in.ID); err != nil {
 			return list[records.Agreement]{}, err
 		}

@@ -388,7 +388,7 @@ func TestSubmitRefusedByTheServer(t *testing.T) {
 		{"POST /uploads/", "403 no", 2, "hint: the token's scope must be submit or all"},
 		{"PATCH /uploads/", "507 full", 3, "(507): full\nhint: try again"},
 		{"POST /api/v1/releases", "422 the version is taken", 2, "(422): the version is taken\nhint: mend"},
-		{"POST /api/v1/releases", "409 it was handed in before", 2, "(409): it was handed in before\nhint: mend"},
+		{"POST /api/v1/releases", "409 it was handed in before", 2, "(409): it was handed in before\nhint: the lab's pages"},
 		{"POST /api/v1/releases", "507 full", 3, "(507): full"},
 	} {
 		s := newLabServer(t)
@@ -462,16 +462,18 @@ func TestSubmitStaysUnclear(t *testing.T) {
 }
 
 func TestSubmitOfAFileThatChanges(t *testing.T) {
-	s := newLabServer(t)
-	path := filepath.Join(files(t, map[string]string{"a.img": string(manyBytes)}), "a.img")
-	s.patched = func() {
-		if err := os.Truncate(path, 9<<20+1); err != nil {
-			t.Error(err)
+	for _, size := range []int64{9<<20 + 1, 8<<20 + 1} {
+		s := newLabServer(t)
+		path := filepath.Join(files(t, map[string]string{"a.img": string(manyBytes)}), "a.img")
+		s.patched = func() {
+			if err := os.Truncate(path, size); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	code, _, errs := runSubmit(t, path, "--product", "Toy", "--version", "1", "--to", s.URL)
-	if code != 3 || !strings.Contains(errs, "somebody has changed it meanwhile") || len(s.posts) > 0 {
-		t.Errorf("exit code %d: %s", code, errs)
+		code, _, errs := runSubmit(t, path, "--product", "Toy", "--version", "1", "--to", s.URL)
+		if code != 3 || !strings.Contains(errs, "somebody has changed it meanwhile") || len(s.posts) > 0 {
+			t.Errorf("%d bytes: exit code %d: %s", size, code, errs)
+		}
 	}
 }
 

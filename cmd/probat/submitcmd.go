@@ -289,6 +289,8 @@ func serverError(err error) error {
 		return &exitError{exitUnreadable, err, "--ca FILE trusts the certificate of a lab's own authority"}
 	case errors.As(err, &problem), errors.As(err, &lost):
 		return &exitError{exitUnreadable, err, "try again: the same command goes on where this one stopped"}
+	case errors.Is(err, client.ErrFile):
+		return unread(err)
 	case errors.Is(err, client.ErrAnswer):
 		return &exitError{exitUnreadable, err, "--to names the server of a lab, of the version of this program"}
 	}
@@ -301,8 +303,10 @@ func refusedHint(status int) string {
 		return "the token is wrong, ended or expired: make one on the lab's page about yourself, and set " + tokenVariable
 	case 403:
 		return "the token's scope must be submit or all, and its person a member or admin of a vendor"
-	case 404:
+	case 404, 405:
 		return "--to names the server of a lab, without the path of a page"
+	case 409:
+		return "the lab's pages show what it has of the release already"
 	case 413:
 		return "the lab bounds what a party uploads; ask it"
 	}

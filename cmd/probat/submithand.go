@@ -186,11 +186,11 @@ func (s *submission) upload(ctx context.Context) ([]client.File, error) {
 			},
 			Sent: func(n int64) { g.bytes.Store(before + n); g.now() },
 		})
+		if changed := s.hand.same(f); changed != nil {
+			return nil, errors.Join(changed, s.memory.Drop(name)) // what the lab has is neither the one nor the other
+		}
 		if err != nil {
 			return nil, err
-		}
-		if err := s.hand.same(f); err != nil {
-			return nil, errors.Join(err, s.memory.Drop(name)) // what the lab has is neither the one nor the other
 		}
 		list = append(list, client.File{Upload: id, Path: f.path})
 		before += f.info.Size()

@@ -75,6 +75,9 @@ func asked(err error) time.Duration {
 
 // mayPass says whether the same may succeed later.
 func mayPass(err error) bool {
+	if errors.Is(err, ErrFile) {
+		return false
+	}
 	var p *Problem
 	var m *MovedError
 	var cert *tls.CertificateVerificationError

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -165,15 +166,20 @@ func (t *transfer) part(ctx context.Context) error {
 	ctx, alive, end := watch(ctx)
 	defer end()
 	n := min(maxPart, t.Size-t.offset)
-	body := &counted{Reader: io.NewSectionReader(t.Data, t.offset, n), at: t.offset, sent: func(at int64) { alive(); t.Sent(at) }}
+	body := &counted{Reader: io.NewSectionReader(t.Data, t.offset, n), at: t.offset, end: t.offset + n, sent: func(at int64) { alive(); t.Sent(at) }}
 	h := tus()
 	h.Set("Content-Type", "application/offset+octet-stream")
 	h.Set("Upload-Offset", strconv.FormatInt(t.offset, 10))
 	resp, err := t.client.send(ctx, http.MethodPatch, "/uploads/"+t.ID, h, body, n)
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	if broken := body.broken.Load(); broken != nil {
+		return *broken
+	}
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
 	offset, err := strconv.ParseInt(resp.Header.Get("Upload-Offset"), 10, 64)
 	if err != nil || offset <= t.offset || offset > t.offset+n {
 		return fmt.Errorf("sending from byte %d: %w: it is now at %q", t.offset, ErrAnswer, Clean(resp.Header.Get("Upload-Offset")))
@@ -182,16 +188,27 @@ func (t *transfer) part(ctx context.Context) error {
 	return nil
 }
 
+// ErrFile: the file cannot be read, or not so much of it as there should be.
+var ErrFile = errors.New("reading the file")
+
 // counted tells how far it was read.
 type counted struct {
 	io.Reader
-	at   int64
-	sent func(int64)
+	at, end int64
+	sent    func(int64)
+	broken  atomic.Pointer[error] // why it cannot be read to its end
 }
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	c.at += int64(n)
+	if err == io.EOF && c.at < c.end {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil && err != io.EOF {
+		why := fmt.Errorf("%w: %w", ErrFile, err)
+		c.broken.CompareAndSwap(nil, &why)
+	}
 	c.sent(c.at)
 	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -199,6 +200,18 @@ func TestUploadWithManyBreaks(t *testing.T) {
 		if len(s.fault) > 0 {
 			t.Errorf("%d breaks are left", len(s.fault))
 		}
+	})
+}
+
+// A file that has become shorter is no broken connection.
+func TestUploadOfAShorterFile(t *testing.T) {
+	lab(t, func(t *testing.T, s *server, c *Client) {
+		begun := time.Now()
+		_, err := c.Upload(t.Context(), Upload{Size: 100, Data: bytes.NewReader(random(60))})
+		if !errors.Is(err, io.ErrUnexpectedEOF) || Refused(err) || len(s.asked) != 2 {
+			t.Errorf("error %v; asked %q", err, s.asked)
+		}
+		after(t, begun, 0, 0)
 	})
 }
 

@@ -19,8 +19,8 @@ type Grant struct {
 	Release string       `json:"release_id,omitempty"` // empty: all releases of the product
 	Party   string       `json:"party_id"`
 	Level   access.Level `json:"level"`
-	From    time.Time    `json:"from"`
-	Until   time.Time    `json:"until"`
+	From    time.Time    `json:"from,omitzero"`
+	Until   time.Time    `json:"until,omitzero"`
 	Person  string       `json:"person_id"`
 	Leaf    int64        `json:"leaf"`
 }
@@ -59,8 +59,8 @@ type Assignment struct {
 	Kind    string    `json:"kind"` // assigned or elevated
 	Reason  string    `json:"reason"`
 	By      string    `json:"by_id"`
-	From    time.Time `json:"from"`
-	Until   time.Time `json:"until"`
+	From    time.Time `json:"from,omitzero"`
+	Until   time.Time `json:"until,omitzero"`
 }
 
 // AddAssignment writes one.
@@ -105,7 +105,7 @@ type Message struct {
 	Party       string    `json:"party_id"`
 	PartyName   string    `json:"party"`
 	Person      string    `json:"person"`
-	Posted      time.Time `json:"posted"`
+	Posted      time.Time `json:"posted,omitzero"`
 	Leaf        int64     `json:"leaf"`
 	Position    string    `json:"position,omitempty"`
 	FixIn       string    `json:"fix_in,omitempty"`
@@ -173,7 +173,7 @@ type Judgement struct {
 	Person       string    `json:"person_id"`
 	PersonName   string    `json:"person"`
 	Leaf         int64     `json:"leaf"`
-	Made         time.Time `json:"made"`
+	Made         time.Time `json:"made,omitzero"`
 }
 
 // AddJudgement writes one.
@@ -213,7 +213,7 @@ type Risk struct {
 	Until       string    `json:"until"`
 	Person      string    `json:"person_id"`
 	Leaf        int64     `json:"leaf"`
-	Made        time.Time `json:"made"`
+	Made        time.Time `json:"made,omitzero"`
 }
 
 // AddRisk writes one.
@@ -245,7 +245,7 @@ type Agreement struct {
 	Scheme  string    `json:"scheme"`
 	Profile string    `json:"profile"`
 	Person  string    `json:"person_id"`
-	Made    time.Time `json:"made"`
+	Made    time.Time `json:"made,omitzero"`
 }
 
 // ErrAgreed: the person has agreed to that already.
@@ -283,8 +283,8 @@ type Issued struct {
 	Edition   string          `json:"edition"`
 	Profile   string          `json:"profile"`
 	Name      string          `json:"name"`
-	Made      time.Time       `json:"made"`
-	Until     time.Time       `json:"until"`
+	Made      time.Time       `json:"made,omitzero"`
+	Until     time.Time       `json:"until,omitzero"`
 	Published string          `json:"published"` // private, granted or public
 	Body      json.RawMessage `json:"body"`
 	// What became of it since, as the lab's own rows say.

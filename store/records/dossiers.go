@@ -15,7 +15,7 @@ type Dossier struct {
 	Origin      string          `json:"origin"` // lab, vendor or judged
 	Predecessor string          `json:"predecessor_id"`
 	AsOf        string          `json:"as_of"`
-	Made        time.Time       `json:"made"`
+	Made        time.Time       `json:"made,omitzero"`
 	Head        json.RawMessage `json:"-"` // the outline's head; only at level evidence
 }
 

@@ -75,7 +75,7 @@ type Receipt struct {
 	SignedBy string    `json:"signed_by"`
 	Person   string    `json:"person_id"`
 	Leaf     int64     `json:"leaf"`
-	Made     time.Time `json:"made"`
+	Made     time.Time `json:"made,omitzero"`
 }
 
 // AddReceipt writes a receipt.

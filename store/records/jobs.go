@@ -15,9 +15,9 @@ type Job struct {
 	State    string          `json:"state"` // queued, running, done, failed, cancelled
 	Inputs   json.RawMessage `json:"inputs"`
 	Person   string          `json:"person_id"`
-	Created  time.Time       `json:"created"`
-	Started  time.Time       `json:"started"`
-	Finished time.Time       `json:"finished"`
+	Created  time.Time       `json:"created,omitzero"`
+	Started  time.Time       `json:"started,omitzero"`
+	Finished time.Time       `json:"finished,omitzero"`
 	Tries    int             `json:"tries"`
 	Dossier  string          `json:"dossier_id"`
 	Error    string          `json:"error,omitempty"`
@@ -106,7 +106,7 @@ type Alarm struct {
 	ID      string    `json:"id"`
 	Release string    `json:"release_id"`
 	Text    string    `json:"text"`
-	Made    time.Time `json:"made"`
+	Made    time.Time `json:"made,omitzero"`
 }
 
 // AddAlarm writes one.

@@ -9,10 +9,13 @@ import (
 
 // Once runs fn unless the person did the same thing under the same word before; then it returns the answer of that time. The word is drawn by who
 // asks (a form's hidden field, Idempotency-Key), so that two requests that race leave one object. An empty word always runs fn.
+//
+// The answer must not be empty. If the process ends while fn runs, nobody knows what it did: the word stays without answer, and is ErrTwice for ever.
 func (r *Records) Once(ctx context.Context, person, word, what string, fn func() (answer string, err error)) (string, error) {
 	if word == "" {
 		return fn()
 	}
+	word = storable(word)
 	claimed := false
 	var before, answer string
 	err := r.db.Tx(ctx, func(tx *sql.Tx) error {
@@ -32,8 +35,9 @@ func (r *Records) Once(ctx context.Context, person, word, what string, fn func()
 		return answer, nil
 	}
 	answer, err = fn()
+	ctx = context.WithoutCancel(ctx) // what was done is kept, also when who asked has gone
 	if err != nil {
-		return "", errors.Join(err, r.db.Tx(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+		return "", errors.Join(err, r.db.Tx(ctx, func(tx *sql.Tx) error {
 			return exec(ctx, tx, `DELETE FROM once WHERE person_id = $1 AND word = $2`, person, word)
 		}))
 	}

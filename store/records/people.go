@@ -26,8 +26,8 @@ type Person struct {
 	PartyID  string      `json:"party_id"`
 	Name     string      `json:"name"`
 	Role     access.Role `json:"role"`
-	Created  time.Time   `json:"created"`
-	Ended    time.Time   `json:"ended"`
+	Created  time.Time   `json:"created,omitzero"`
+	Ended    time.Time   `json:"ended,omitzero"`
 	Handle   []byte      `json:"-"`
 	Password string      `json:"-"`
 }
@@ -182,8 +182,8 @@ type Session struct {
 	ID      string    `json:"id"`
 	Person  string    `json:"person_id"`
 	Method  string    `json:"method"`
-	Begun   time.Time `json:"begun"`
-	Expires time.Time `json:"expires"`
+	Begun   time.Time `json:"begun,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // ReplaceSession ends the session with the digest old, if there is one, and begins another.
@@ -234,8 +234,8 @@ type Token struct {
 	Person  string       `json:"person_id"`
 	Label   string       `json:"label"`
 	Scope   access.Scope `json:"scope"`
-	Created time.Time    `json:"created"`
-	Expires time.Time    `json:"expires"`
+	Created time.Time    `json:"created,omitzero"`
+	Expires time.Time    `json:"expires,omitzero"`
 }
 
 // AddToken writes a token by its digest.
@@ -343,8 +343,8 @@ type PartyKey struct {
 	ID        string    `json:"id"` // fingerprint
 	Party     string    `json:"party_id"`
 	SPKI      []byte    `json:"spki"`
-	From      time.Time `json:"from"`
-	Until     time.Time `json:"until"`
+	From      time.Time `json:"from,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
 	Statement string    `json:"statement_id"`
 }
 

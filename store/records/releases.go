@@ -24,10 +24,10 @@ type Release struct {
 	Product  Product      `json:"product"`
 	Vendor   string       `json:"vendor"` // the owner's name
 	Name     string       `json:"name"`   // version or period
-	Embargo  time.Time    `json:"embargo"`
+	Embargo  time.Time    `json:"embargo,omitzero"`
 	State    string       `json:"state"`
 	Schemes  []string     `json:"schemes"`
-	Created  time.Time    `json:"created"`
+	Created  time.Time    `json:"created,omitzero"`
 	Case     string       `json:"case_id"`
 	Reason   string       `json:"reason,omitempty"` // why it was withdrawn
 	Dossier  string       `json:"dossier_id"`       // the one that counts; empty before there is one
