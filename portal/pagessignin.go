@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -62,18 +63,18 @@ func (s *Server) signinPage(r *http.Request, login, trouble string) templ.Compon
 	}.Page()
 }
 
-// password signs in by password. Who it is is told by id, which the account page shows: names of people are not unique.
+// password signs in by password, under the login that the account page shows.
 func (s *Server) password(w http.ResponseWriter, r *http.Request) {
 	if err := s.form(w, r); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	ctx, login, addr := r.Context(), r.PostFormValue("login"), signin.ClientAddr(r)
+	ctx, login, addr := r.Context(), strings.ToLower(strings.TrimSpace(r.PostFormValue("login"))), signin.ClientAddr(r)
 	if err := s.throttle.Begin(login, addr); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	p, err := s.Desk.Person(ctx, login)
+	p, err := s.Desk.PersonByLogin(ctx, login)
 	if err != nil && !errors.Is(err, records.ErrNotFound) {
 		s.refuse(w, r, err)
 		return
@@ -257,7 +258,7 @@ func (s *Server) account(r *http.Request, c caller) (templ.Component, error) {
 
 func (s *Server) accountPage(r *http.Request, c caller, secret *page.Secret) (templ.Component, error) {
 	ctx, person := r.Context(), c.Viewer.Person
-	v := page.Account{Shell: s.shell(r, "Your account", ""), Login: person, Secret: secret, Begin: "/account/passkey/begin", Finish: "/account/passkey/finish"}
+	v := page.Account{Shell: s.shell(r, "Your account", ""), Login: c.Signed.Person.Login, Secret: secret, Begin: "/account/passkey/begin", Finish: "/account/passkey/finish"}
 	open, err := s.Desk.Sessions(ctx, person, time.Now())
 	if err != nil {
 		return nil, err
@@ -283,7 +284,7 @@ func (s *Server) accountPage(r *http.Request, c caller, secret *page.Secret) (te
 	}
 	v.Forms = []page.Form{
 		{ID: "password", Title: "Set a password", Action: "/account/password", Folded: true, Submit: "Set it", Fields: []page.Field{
-			{Name: "password", Label: "New password", Kind: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters. To sign in with it, your login is " + person + "."},
+			{Name: "password", Label: "New password", Kind: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters. To sign in with it, your login is " + c.Signed.Person.Login + "."},
 		}},
 		page.TokenForm("/account/tokens", []page.Option{{Value: "read", Label: "look"}, {Value: "submit", Label: "look and hand in releases", Chosen: true}, {Value: "all", Label: "all that you may"}}),
 	}
@@ -331,7 +332,7 @@ func (s *Server) partyPage(r *http.Request, c caller, secret *page.Secret) (temp
 	}
 	v := page.Party{Shell: s.shell(r, c.PartyName, ""), Name: c.PartyName, Class: string(c.Class), Secret: secret}
 	for _, m := range members {
-		x := page.Member{Name: m.Name, Login: m.ID, Role: string(m.Role), Since: m.Created, You: m.ID == c.Viewer.Person}
+		x := page.Member{Name: m.Name, Login: m.Login, Role: string(m.Role), Since: m.Created, You: m.ID == c.Viewer.Person}
 		if c.Role == access.Admin && !x.You {
 			x.Actions = []page.Form{{ID: "end-" + m.ID, Action: "/party/people/" + m.ID + "/end", Submit: "End", Danger: true}}
 		}

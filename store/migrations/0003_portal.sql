@@ -20,6 +20,7 @@ CREATE TABLE people (
 	name TEXT{{if postgres}} COLLATE "C"{{end}} NOT NULL,
 	role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'reader')),
 	handle {{blob}} NOT NULL UNIQUE,              -- WebAuthn user handle
+	login TEXT NOT NULL UNIQUE,                   -- to sign in with a password
 	password TEXT NOT NULL,                       -- PHC string, or empty
 	created {{int}} NOT NULL,
 	ended {{int}} NOT NULL

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/probat-lab/probat/access"
@@ -25,6 +27,7 @@ type Person struct {
 	ID       string      `json:"id"`
 	PartyID  string      `json:"party_id"`
 	Name     string      `json:"name"`
+	Login    string      `json:"login"`
 	Role     access.Role `json:"role"`
 	Created  time.Time   `json:"created,omitzero"`
 	Ended    time.Time   `json:"ended,omitzero"`
@@ -45,11 +48,48 @@ func (r *Records) AddParty(ctx context.Context, tx *sql.Tx, p Party, folded stri
 	return err
 }
 
-// AddPerson writes a person.
+// AddPerson writes a person. Who has no login gets one, made of the name.
 func (r *Records) AddPerson(ctx context.Context, tx *sql.Tx, p Person) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO people (id, party_id, name, role, handle, password, created, ended) VALUES ($1, $2, $3, $4, $5, '', $6, 0)`,
-		p.ID, p.PartyID, p.Name, string(p.Role), p.Handle, unix(p.Created))
+	login, err := freeLogin(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO people (id, party_id, name, role, handle, login, password, created, ended) VALUES ($1, $2, $3, $4, $5, $6, '', $7, 0)`,
+		p.ID, p.PartyID, p.Name, string(p.Role), p.Handle, login, unix(p.Created))
 	return err
+}
+
+// freeLogin makes a login of a name, as mara.quill, or mara.quill2 if there is one.
+func freeLogin(ctx context.Context, tx *sql.Tx, p Person) (string, error) {
+	base := p.Login
+	if base == "" {
+		base = strings.Map(func(r rune) rune {
+			switch {
+			case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.':
+				return r
+			}
+			return -1
+		}, strings.ReplaceAll(strings.ToLower(p.Name), " ", "."))
+	}
+	if base = strings.Trim(base, "."); base == "" {
+		base = "person"
+	}
+	for n := 1; ; n++ {
+		login := base
+		if n > 1 {
+			login += strconv.Itoa(n)
+		}
+		var taken int
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM people WHERE login = $1`, login).Scan(&taken); err != nil || taken == 0 {
+			return login, err
+		}
+	}
+}
+
+// PersonByLogin returns the person with a login.
+func (r *Records) PersonByLogin(ctx context.Context, login string) (Person, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT `+personColumns+` FROM people p WHERE p.login = $1 AND p.ended = 0`, storable(login))
+	return one(all(rows, err, scanPerson))
 }
 
 // EndPerson ends a member of a party, with all sessions, tokens and links.
@@ -65,11 +105,11 @@ func (r *Records) EndPerson(ctx context.Context, tx *sql.Tx, party, person strin
 	return nil
 }
 
-const personColumns = `p.id, p.party_id, p.name, p.role, p.created, p.ended, p.handle, p.password`
+const personColumns = `p.id, p.party_id, p.name, p.role, p.created, p.ended, p.handle, p.login, p.password`
 
 func scanPerson(scan func(...any) error, p *Person) error {
 	var created, ended int64
-	err := scan(&p.ID, &p.PartyID, &p.Name, &p.Role, &created, &ended, &p.Handle, &p.Password)
+	err := scan(&p.ID, &p.PartyID, &p.Name, &p.Role, &created, &ended, &p.Handle, &p.Login, &p.Password)
 	p.Created, p.Ended = at(created), at(ended)
 	return err
 }
@@ -278,7 +318,7 @@ func scanSigned(scan func(...any) error, s *Signed) error {
 	var created, ended int64
 	var home int
 	p := &s.Person
-	err := scan(&p.ID, &p.PartyID, &p.Name, &p.Role, &created, &ended, &p.Handle, &p.Password, &s.Party.ID, &s.Party.Class, &s.Party.Name, &home, &s.Scope, &s.Session, &s.Method)
+	err := scan(&p.ID, &p.PartyID, &p.Name, &p.Role, &created, &ended, &p.Handle, &p.Login, &p.Password, &s.Party.ID, &s.Party.Class, &s.Party.Name, &home, &s.Scope, &s.Session, &s.Method)
 	p.Created, s.Party.Home = at(created), home == 1
 	return err
 }

@@ -53,7 +53,7 @@ func TestParties(t *testing.T) {
 		})
 
 		ann := must(r.Person(ctx, "ann"))(t)
-		if want := (Person{ID: "ann", PartyID: "acme", Name: "Ann", Role: access.Admin, Handle: []byte{1}, Created: day}); !cmp.Equal(ann, want) {
+		if want := (Person{ID: "ann", PartyID: "acme", Name: "Ann", Role: access.Admin, Handle: []byte{1}, Login: "ann", Created: day}); !cmp.Equal(ann, want) {
 			t.Error(cmp.Diff(want, ann))
 		}
 		equal(t, "by handle", must(r.PersonByHandle(ctx, []byte{0, 255}))(t).ID, "eva")
