@@ -108,4 +108,3 @@ func TestCompareProperties(t *testing.T) {
 		}
 	})
 }
-

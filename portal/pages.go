@@ -293,7 +293,7 @@ func (s *Server) tasks(ctx context.Context, c caller) ([]page.Task, error) {
 		if c.Home {
 			tasks = append(tasks, page.Task{
 				What: q.ID + " " + q.Title + " waits for a judgement", URL: "/releases/" + q.Release + "/schemes/" + q.Scheme + "/" + q.ID, About: q.About, AboutURL: "/releases/" + q.Release,
-				Who: c.PartyName, Mine: true,
+				Who: c.PartyName, Mine: true, Since: q.Since,
 			})
 		}
 	}

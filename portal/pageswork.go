@@ -319,7 +319,7 @@ func nodeURL(x *records.Release, address string) string {
 func excerpt(x *records.Release, o *outline.Finding) page.Excerpt {
 	p := o.Places[o.Decisive]
 	e := page.Excerpt{
-		Says: o.Subject, But: o.Title, Address: p.Node, URL: nodeURL(x, p.Node), Digest: p.Digest, SeenBy: p.Observer,
+		Says: o.Subject, But: ": " + o.Title, Address: p.Node, URL: nodeURL(x, p.Node), Digest: p.Digest, SeenBy: p.Observer,
 	}
 	if p.Version > 0 {
 		e.SeenBy = fmt.Sprintf("%s %d", p.Observer, p.Version)

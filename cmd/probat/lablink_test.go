@@ -123,6 +123,7 @@ func TestLabLinkWhileSomebodyWrites(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits as long as the database does, 10 s")
 	}
+	t.Parallel()
 	dir, r := peopledLab(t)
 	err := r.Tx(t.Context(), func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(t.Context(), `UPDATE people SET name = name`); err != nil {

@@ -52,8 +52,8 @@ func (s *serving) fillDemo(ctx context.Context, c *portal.Config) ([]demoPerson,
 			return nil, err
 		}
 		people = append(people, demoPerson{x.Name, x.Party, x.Class, x.Role, link, token.Secret})
-		for _, t := range x.Try {
-			tries[x.PersonID] = append(tries[x.PersonID], page.Try{Title: "Try", Words: t.Text, Link: page.Link{Text: "Go there", URL: placeURL(t.Place)}})
+		for i, t := range x.Try {
+			tries[x.PersonID] = append(tries[x.PersonID], page.Try{Title: []string{"First", "Second", "Third"}[i%3], Words: t.Text, Link: page.Link{Text: "Go there", URL: placeURL(t.Place)}})
 		}
 	}
 	c.Demo = &portal.Demo{

@@ -213,6 +213,7 @@ CREATE TABLE requirements (                       -- level verdict
 	FOREIGN KEY (dossier_id, release_id) REFERENCES dossiers (id, release_id)
 ) {{strict}};
 CREATE INDEX requirements_release ON requirements (release_id, scheme, requirement);
+CREATE INDEX requirements_wait ON requirements (dossier_id) WHERE waits = 1;
 
 CREATE TABLE findings (                           -- level verdict: title, kind, severity; the rest evidence
 	dossier_id TEXT NOT NULL,

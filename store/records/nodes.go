@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // mostCompared is how many nodes are read for comparing two releases.
@@ -17,17 +18,21 @@ func (w *View) AllNodes(ctx context.Context, release string) ([]string, error) {
 // WaitingFor is a requirement that waits for a person's judgement.
 type WaitingFor struct {
 	Release, About, Scheme, ID, Title string
+	Since                             time.Time // when the release was handed in
 }
 
 // Waiting returns what waits for a person, of releases that the viewer sees in full.
 func (w *View) Waiting(ctx context.Context, page Page) ([]WaitingFor, error) {
-	return read(ctx, w, scanWaiting, `SELECT r.id, p.name || ' ' || r.name, q.scheme, q.requirement, q.title FROM requirements q
+	return read(ctx, w, scanWaiting, `SELECT r.id, p.name || ' ' || r.name, q.scheme, q.requirement, q.title, r.created FROM requirements q
 		JOIN releases r ON r.dossier_id = q.dossier_id AND r.state = 'evaluated' JOIN products p ON p.id = r.product_id JOIN visible v ON v.release_id = r.id AND v.level >= 5
 		WHERE q.waits = 1 ORDER BY r.created, r.id, q.scheme, q.position LIMIT ?1 OFFSET ?2`, page.Most, page.After)
 }
 
 func scanWaiting(scan func(...any) error, x *WaitingFor) error {
-	return scan(&x.Release, &x.About, &x.Scheme, &x.ID, &x.Title)
+	var since int64
+	err := scan(&x.Release, &x.About, &x.Scheme, &x.ID, &x.Title, &since)
+	x.Since = at(since)
+	return err
 }
 
 // HeldDossiers returns what is held of each dossier, by the dossier's digest: for audits, without keys.

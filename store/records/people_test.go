@@ -57,6 +57,14 @@ func TestParties(t *testing.T) {
 			t.Error(cmp.Diff(want, ann))
 		}
 		equal(t, "by handle", must(r.PersonByHandle(ctx, []byte{0, 255}))(t).ID, "eva")
+		write(t, r, func(tx *sql.Tx) error {
+			return r.AddPerson(ctx, tx, Person{ID: "ann2", PartyID: "lab", Name: "ANN", Role: access.Member, Handle: []byte{2}, Created: day})
+		})
+		equal(t, "by login", must(r.PersonByLogin(ctx, "ann2"))(t).ID, "ann2")
+		for _, login := range []string{"", "Ann", "ann3", "\x00"} {
+			_, err = r.PersonByLogin(ctx, login)
+			wantErr(t, "by login "+login, err, ErrNotFound)
+		}
 		ok(t, r.SetPassword(ctx, "ann", "$argon2id$"))
 		equal(t, "password", must(r.Person(ctx, "ann"))(t).Password, "$argon2id$")
 		wantErr(t, "a password of nobody", r.SetPassword(ctx, "x", "y"), ErrNotFound)

@@ -17,7 +17,7 @@ func evaluate(t testing.TB, r *Records) {
 	t.Helper()
 	ctx := t.Context()
 	write(t, r, func(tx *sql.Tx) error {
-		return r.AddDossier(ctx, tx, Dossier{ID: "d", Release: "one", Origin: "lab", Made: day, Head: []byte("{}")})
+		return r.AddDossier(ctx, tx, Dossier{ID: "d", Release: "one", Origin: "lab", Made: day, Head: []byte(`{"dossier": "digest"}`)})
 	}, func(tx *sql.Tx) error {
 		return r.AddDossier(ctx, tx, Dossier{ID: "v", Release: "one", Origin: "vendor", Made: day, Head: []byte("{}")})
 	})
@@ -61,6 +61,11 @@ func TestRelease(t *testing.T) {
 		}
 		held := must(r.HeldFor(ctx, "one", HeldCredential, ""))(t)
 		equal(t, "held", ids(held, func(h Held) string { return h.Name }), "B _ b")
+		write(t, r, func(tx *sql.Tx) error {
+			return AddHeld(ctx, tx, Held{ID: "hd", Release: "one", Kind: HeldDossier, Parent: "d", Name: "facts", Level: access.Evidence, Wrapped: []byte("w")})
+		})
+		dossiers := must(r.HeldDossiers(ctx))(t)
+		equal(t, "held of dossiers", ids(dossiers["digest"], func(h Held) string { return h.Name }), "facts")
 		equal(t, "held for a parent", len(must(r.HeldFor(ctx, "one", HeldCredential, "cB"))(t)), 1)
 		equal(t, "a credential's", must(r.CredentialHeld(ctx, "cb"))(t).Size, int64(1<<40))
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,8 +43,8 @@ const (
 )
 
 // Search finds what the viewer may find and what holds each part of a text between blanks, in capitals or not, at most most things: names of
-// releases first, then as they were written. What has no part of three letters finds names of releases only.
-func (w *View) Search(ctx context.Context, text string, most int) ([]Hit, error) {
+// releases first, then the rest, each as they were written. What has no part of three letters finds names of releases only.
+func (w *View) Search(ctx context.Context, text string, most int) (list []Hit, err error) {
 	parts := strings.Fields(fold(storable(text)))
 	if len(parts) == 0 {
 		return nil, nil
@@ -51,40 +52,62 @@ func (w *View) Search(ctx context.Context, text string, most int) ([]Hit, error)
 	if len(parts) > mostParts {
 		parts = parts[:mostParts]
 	}
-	where, args := w.r.holds(parts)
-	return read(ctx, w, scanHit, `SELECT x.kind, x.ref, x.release_id, x.text, x.level FROM words x JOIN releases r ON r.id = x.release_id
+	holds, args := w.r.holds(parts)
+	err = w.look(ctx, func(tx *sql.Tx) error {
+		list, err = w.hits(ctx, tx, `words x`, `x.level = 1`+holds, args, most)
+		if err != nil || len(list) >= most || !slices.ContainsFunc(parts, hasGram) {
+			return err
+		}
+		from, where := `words x`, `x.level > 1`+holds
+		if w.r.lite() {
+			// CROSS JOIN keeps the index first: it gives candidates in the order that is wanted, so that whoever wants few of many stops early.
+			args = append(args, matching(parts))
+			from, where = `words_folded CROSS JOIN words x ON x.id = words_folded.rowid`, where+fmt.Sprintf(` AND words_folded MATCH ?%d`, len(args))
+		}
+		rest, err := w.hits(ctx, tx, from, where, args, most-len(list))
+		list = append(list, rest...)
+		return err
+	})
+	return list, err
+}
+
+func (w *View) hits(ctx context.Context, tx *sql.Tx, from, where string, args []any, most int) ([]Hit, error) {
+	args = append(slices.Clip(args), most)
+	return readIn(ctx, w, tx, scanHit, `SELECT x.kind, x.ref, x.release_id, x.text, x.level FROM `+from+` JOIN releases r ON r.id = x.release_id
 		JOIN visible v ON v.release_id = x.release_id AND v.level >= x.level
-		WHERE (x.dossier_id = '' OR x.dossier_id = r.dossier_id)`+where+fmt.Sprintf(` ORDER BY x.level, x.id LIMIT ?%d`, len(args)+1), append(args, most)...)
+		WHERE (x.dossier_id = '' OR x.dossier_id = r.dossier_id) AND `+where+fmt.Sprintf(` ORDER BY x.id LIMIT ?%d`, len(args)), args...)
 }
 
 func scanHit(scan func(...any) error, h *Hit) error {
 	return scan(&h.Kind, &h.Ref, &h.Release, &h.Text, &h.Level)
 }
 
-// holds is the condition that words hold all parts. On SQLite, the index of three letters each finds candidates, and the text itself decides; on
-// PostgreSQL, LIKE does both.
+// holds is the condition that words hold all parts. LIKE on SQLite would know capitals of its own, and on PostgreSQL nothing but LIKE has an index.
 func (r *Records) holds(parts []string) (where string, args []any) {
-	var match []string
-	for _, p := range parts {
-		if utf8.RuneCountInString(p) >= gram {
-			match = append(match, `"`+strings.ReplaceAll(p, `"`, `""`)+`"`)
-		}
+	for i, p := range parts {
 		if r.lite() {
 			args = append(args, p)
-			where += fmt.Sprintf(` AND instr(x.folded, ?%d) > 0`, len(args))
+			where += fmt.Sprintf(` AND instr(x.folded, ?%d) > 0`, i+1)
 		} else {
 			args = append(args, "%"+likeEscape.Replace(p)+"%")
-			where += fmt.Sprintf(` AND x.folded LIKE ?%d`, len(args))
+			where += fmt.Sprintf(` AND x.folded LIKE ?%d`, i+1)
 		}
 	}
-	switch {
-	case len(match) == 0:
-		where += ` AND x.level = 1`
-	case r.lite():
-		args = append(args, strings.Join(match, " AND "))
-		where += fmt.Sprintf(` AND x.id IN (SELECT rowid FROM words_folded WHERE words_folded MATCH ?%d)`, len(args))
-	}
 	return where, args
+}
+
+// hasGram says whether an index of three letters each can find a part.
+func hasGram(part string) bool { return utf8.RuneCountInString(part) >= gram }
+
+// matching is what SQLite's index is asked for: candidates, among which the text itself decides.
+func matching(parts []string) string {
+	var match []string
+	for _, p := range parts {
+		if hasGram(p) {
+			match = append(match, `"`+strings.ReplaceAll(p, `"`, `""`)+`"`)
+		}
+	}
+	return strings.Join(match, " AND ")
 }
 
 // likeEscape takes their meaning from the signs that have one in LIKE.
