@@ -72,7 +72,7 @@ var rooms = map[string][]string{
 	"lab":          {"blob", "credential", "ledger", "ledger/proof", "ledger/witness", "statement", "store", "strictyaml"},
 	"seal":         {"blob", "credential", "lab", "ledger", "ledger/proof", "seal/examine", "statement", "store"},
 
-	"lab/box": {"judge", "seal/examine", "statement"},
+	"lab/box": {"judge", "outline", "seal/examine", "statement"},
 	"lab/child": {
 		"dossier", "evaluate", "lab/box", "outline", "outline/draw", "product", "report", "sandbox", "scheme", "schemes", "seal/draft", "seal/examine", "statement", "unpack",
 	},

@@ -50,6 +50,7 @@ func (s *Server) api(mux *http.ServeMux) {
 	s.apiSee(api)
 	s.apiActs(api)
 	s.apiCredentials(api)
+	s.apiFiles(api)
 	mux.HandleFunc("GET "+apiBase+"/jobs/{job_id}/events", s.events)
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -51,6 +53,7 @@ func (s *Server) releasePages(mux *http.ServeMux) {
 	s.act(mux, "/releases/{release}/assignments/{id}/end", func(r *http.Request, c caller) (string, error) {
 		return back(r, "ended"), d.EndAssignment(r.Context(), c.Who, r.PathValue("release"), r.PathValue("id"))
 	})
+	s.act(mux, "/releases/{release}/bring", s.bring)
 	s.act(mux, "/releases/{release}/agree", func(r *http.Request, c caller) (string, error) {
 		id, err := d.Agree(r.Context(), c.Who, r.PathValue("release"), r.PostFormValue("scheme"), r.PostFormValue("profile"))
 		if id != "" {
@@ -64,6 +67,25 @@ func (s *Server) releasePages(mux *http.ServeMux) {
 	s.act(mux, "/evaluations/{job}/cancel", func(r *http.Request, c caller) (string, error) {
 		return "/evaluations/" + r.PathValue("job") + "?done=cancelled", d.Cancel(r.Context(), c.Who, r.PathValue("job"))
 	})
+}
+
+// bring takes a zip that came with a form.
+func (s *Server) bring(r *http.Request, c caller) (string, error) {
+	f, h, err := r.FormFile("dossier")
+	if err != nil {
+		return "", &desk.InvalidError{Field: "dossier", Text: "choose a file"}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f) // bounded by the form
+	if err != nil {
+		return "", err
+	}
+	id, err := Put(r.Context(), s.Desk, c.Viewer.Party, c.Viewer.Person, h.Filename, data)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.Desk.Bring(r.Context(), c.Who, r.PathValue("release"), id)
+	return "/releases/" + r.PathValue("release") + "?done=brought", err
 }
 
 // names finds names of people and parties once for a page.
@@ -114,7 +136,7 @@ func (s *Server) release(r *http.Request, c caller) (templ.Component, error) {
 		v.State = "queued"
 	}
 	n := s.names(ctx)
-	for _, fill := range []func(context.Context, caller, *records.Release, *page.Release, *names) error{s.fillSchemes, s.fillPeople, s.fillFiles, s.fillTalk, s.fillActions} {
+	for _, fill := range []func(context.Context, caller, *records.Release, *page.Release, *names) error{s.fillSchemes, s.fillPeople, s.fillFiles, s.fillDisagreements, s.fillTalk, s.fillActions} {
 		if err := fill(ctx, c, x, &v, n); err != nil {
 			return nil, err
 		}
@@ -255,6 +277,47 @@ func (s *Server) fillFiles(ctx context.Context, c caller, x *records.Release, v 
 	return nil
 }
 
+// fillDisagreements says where the vendor's own dossier, the last that it brought, and the lab's come to something else.
+func (s *Server) fillDisagreements(ctx context.Context, c caller, x *records.Release, v *page.Release, _ *names) error {
+	if x.Level < access.Whole || x.Dossier == "" {
+		return nil
+	}
+	list, err := s.Desk.As(c.Viewer).Dossiers(ctx, x.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(d records.Dossier) bool { return d.Origin == "vendor" })
+	if i < 0 {
+		return nil
+	}
+	v.DisagreeNote = "The vendor's own dossier comes to the same."
+	for _, id := range x.Schemes {
+		ours, err := s.verdicts(ctx, c, x, x.Dossier, id)
+		if err != nil {
+			return err
+		}
+		theirs, err := s.verdicts(ctx, c, x, list[i].ID, id)
+		if err != nil {
+			return err
+		}
+		if theirs.Scheme.ID == "" {
+			v.DisagreeNote = "The vendor's own dossier was not judged by " + id + "."
+			continue
+		}
+		diff := outline.Differences(ours, theirs)
+		if diff.NotComparable != "" {
+			v.DisagreeNote = "The vendor's own dossier cannot be compared under " + id + ": " + diff.NotComparable + "."
+			continue
+		}
+		for _, r := range diff.Verdicts {
+			v.Disagree = append(v.Disagree, page.Disagreement{
+				Scheme: id, Requirement: r.Requirement, Name: r.Title, URL: "/releases/" + x.ID + "/schemes/" + id + "/" + r.Requirement, Vendor: r.Vendor, Lab: r.Lab, Cause: causeOf(r),
+			})
+		}
+	}
+	return nil
+}
+
 func (s *Server) fillTalk(ctx context.Context, c caller, x *records.Release, v *page.Release, n *names) error {
 	view := s.Desk.As(c.Viewer)
 	messages, err := view.Messages(ctx, x.ID, "", "")
@@ -318,6 +381,13 @@ func (s *Server) fillActions(ctx context.Context, c caller, x *records.Release, 
 		f.Title, f.Submit, f.Fields = "Evaluate again", "Evaluate again", nil
 		f.Intro = "With today's date and this build of the program. Runs over the same files are one attempt."
 		v.Actions = append(v.Actions, f)
+	}
+	if may(access.Bring) && x.Dossier != "" {
+		v.Actions = append(v.Actions, page.Form{
+			ID: "bring", Title: "Bring your own dossier", Action: base + "/bring", Folded: true, Submit: "Compare", Upload: true,
+			Intro:  "The dossier that you made of the same files (probat evaluate), as a zip. It decides nothing; where the lab came to something else is shown first.",
+			Fields: []page.Field{{Name: "dossier", Label: "Zip of the dossier", Kind: "file", Required: true}},
+		})
 	}
 	if may(access.GiveGrant) {
 		f := page.GrantForm(base+"/grants", nil, []page.Option{{Value: "release", Label: "this release", Chosen: true}, {Value: "product", Label: "all releases of " + x.Product.Name}})
@@ -440,4 +510,12 @@ func (s *Server) evaluation(r *http.Request, c caller) (templ.Component, error) 
 		}
 	}
 	return v.Page(), nil
+}
+
+// causeOf says why a lab and a vendor differ on a requirement.
+func causeOf(r outline.VerdictDifference) string {
+	if len(r.Inputs) == 0 {
+		return "from the same inputs: one of the two judged wrongly"
+	}
+	return "other " + strings.Join(r.Inputs, ", ")
 }

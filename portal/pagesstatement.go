@@ -2,8 +2,10 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -82,3 +84,22 @@ func (s *Server) statement(r *http.Request, _ caller) (templ.Component, error) {
 	v.JSON = b.String()
 	return v.Page(), nil
 }
+
+// statementOf is a statement for programs. Who may read it was asked before.
+func (s *Server) statementOf(ctx context.Context, text string) (statementAnswer, error) {
+	id, err := statement.ParseID(text)
+	if err != nil {
+		return statementAnswer{}, records.ErrNotFound
+	}
+	e, err := s.Desk.Lab.Ledger.Statement(ctx, id)
+	if err != nil {
+		return statementAnswer{}, err
+	}
+	a := statementAnswer{ID: text, Leaf: e.Index}
+	if e.Envelope != nil {
+		a.Envelope = e.Envelope.Bytes()
+	}
+	return a, nil
+}
+
+func reader(data []byte) io.Reader { return bytes.NewReader(data) }

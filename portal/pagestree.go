@@ -250,11 +250,14 @@ func (s *Server) compare(r *http.Request, c caller) (templ.Component, error) {
 	return v.Page(), nil
 }
 
-// judged collects what comparing needs of a release under a scheme.
-func (s *Server) judged(ctx context.Context, c caller, x *records.Release, scheme string) (*outline.Judged, error) {
+// verdicts collects what a dossier of a release came to under a scheme, with its findings.
+func (s *Server) verdicts(ctx context.Context, c caller, x *records.Release, dossier, scheme string) (*outline.Judged, error) {
 	view := s.Desk.As(c.Viewer)
 	j := &outline.Judged{}
-	results, err := view.Results(ctx, x.ID)
+	if x.Level < access.Evidence {
+		return nil, records.ErrNotFound
+	}
+	results, err := view.ResultsOf(ctx, x.ID, dossier)
 	if err != nil {
 		return nil, err
 	}
@@ -265,17 +268,22 @@ func (s *Server) judged(ctx context.Context, c caller, x *records.Release, schem
 			}
 		}
 	}
-	requirements, findings, err := view.Bodies(ctx, x.ID, scheme, x.Dossier)
+	requirements, findings, err := view.Bodies(ctx, x.ID, scheme, dossier)
 	if err != nil {
 		return nil, err
-	}
-	if x.Level < access.Evidence {
-		return nil, records.ErrNotFound
 	}
 	if j.Requirements, err = parse[outline.Requirement](requirements); err != nil {
 		return nil, err
 	}
-	if j.Findings, err = parse[outline.Finding](findings); err != nil {
+	j.Findings, err = parse[outline.Finding](findings)
+	return j, err
+}
+
+// judged collects what comparing needs of a release under a scheme.
+func (s *Server) judged(ctx context.Context, c caller, x *records.Release, scheme string) (*outline.Judged, error) {
+	view := s.Desk.As(c.Viewer)
+	j, err := s.verdicts(ctx, c, x, x.Dossier, scheme)
+	if err != nil {
 		return nil, err
 	}
 	artifacts, err := view.Seen(ctx, x.ID, "artifact", -1, records.Page{Most: 1000})

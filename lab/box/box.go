@@ -25,6 +25,8 @@ type Box interface {
 	Outline(ctx context.Context, dir string, out io.Writer) error
 	// File returns a range of one file of an artifact, with secrets masked unless w says otherwise. w.File may be read, w.TempDir written.
 	File(ctx context.Context, w outline.Wanted) (*outline.Range, error)
+	// Unzip unpacks a dossier that came as a zip into a folder that is not there yet, in one that is.
+	Unzip(ctx context.Context, file, out string) error
 	// Report writes a dossier as html, json, csv or sarif.
 	Report(ctx context.Context, dir, format string, out io.Writer) error
 }

@@ -39,6 +39,7 @@ func Tasks() []sandbox.Task {
 		{Name: taskOutline, Run: childOutline},
 		{Name: taskReport, Run: childReport},
 		{Name: taskFile, Run: childFile},
+		{Name: taskUnzip, Run: childUnzip},
 	}
 }
 
@@ -50,6 +51,7 @@ const (
 	taskOutline  = "serve/outline"
 	taskReport   = "serve/report"
 	taskFile     = "serve/file"
+	taskUnzip    = "serve/unzip"
 )
 
 // eventEvery is how often a child tells how far it is.

@@ -54,28 +54,29 @@ func (w *View) Search(ctx context.Context, text string, most int) (list []Hit, e
 	}
 	holds, args := w.r.holds(parts)
 	err = w.look(ctx, func(tx *sql.Tx) error {
-		list, err = w.hits(ctx, tx, `words x`, `x.level = 1`+holds, args, most)
+		list, err = w.hits(ctx, tx, `words x`, `x.level = 1`+holds, `x.id`, args, most)
 		if err != nil || len(list) >= most || !slices.ContainsFunc(parts, hasGram) {
 			return err
 		}
-		from, where := `words x`, `x.level > 1`+holds
+		from, where, order := `words x`, `x.level > 1`+holds, `x.id`
 		if w.r.lite() {
 			// CROSS JOIN keeps the index first: it gives candidates in the order that is wanted, so that whoever wants few of many stops early.
 			args = append(args, matching(parts))
-			from, where = `words_folded CROSS JOIN words x ON x.id = words_folded.rowid`, where+fmt.Sprintf(` AND words_folded MATCH ?%d`, len(args))
+			from, order = `words_folded CROSS JOIN words x ON x.id = words_folded.rowid`, `words_folded.rowid`
+			where += fmt.Sprintf(` AND words_folded MATCH ?%d`, len(args))
 		}
-		rest, err := w.hits(ctx, tx, from, where, args, most-len(list))
+		rest, err := w.hits(ctx, tx, from, where, order, args, most-len(list))
 		list = append(list, rest...)
 		return err
 	})
 	return list, err
 }
 
-func (w *View) hits(ctx context.Context, tx *sql.Tx, from, where string, args []any, most int) ([]Hit, error) {
+func (w *View) hits(ctx context.Context, tx *sql.Tx, from, where, order string, args []any, most int) ([]Hit, error) {
 	args = append(slices.Clip(args), most)
 	return readIn(ctx, w, tx, scanHit, `SELECT x.kind, x.ref, x.release_id, x.text, x.level FROM `+from+` JOIN releases r ON r.id = x.release_id
 		JOIN visible v ON v.release_id = x.release_id AND v.level >= x.level
-		WHERE (x.dossier_id = '' OR x.dossier_id = r.dossier_id) AND `+where+fmt.Sprintf(` ORDER BY x.id LIMIT ?%d`, len(args)), args...)
+		WHERE (x.dossier_id = '' OR x.dossier_id = r.dossier_id) AND `+where+` ORDER BY `+order+fmt.Sprintf(` LIMIT ?%d`, len(args)), args...)
 }
 
 func scanHit(scan func(...any) error, h *Hit) error {
