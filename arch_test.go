@@ -84,7 +84,8 @@ var rooms = map[string][]string{
 	"examples": {},
 
 	"portal": {
-		"access", "blob/vault", "lab/box", "lab/desk", "outline", "portal/page", "portal/signin", "portal/upload", "scheme", "schemes", "seal", "statement", "store/records", "work",
+		"access", "blob/vault", "lab/box", "lab/desk", "outline", "portal/page", "portal/signin", "portal/upload", "scheme", "schemes", "seal", "seal/examine", "statement", "store/records",
+		"work",
 	},
 	"portal/client":            {},
 	"portal/page":              {},

@@ -49,6 +49,7 @@ func (s *Server) signinPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /account/passkey/begin", s.registerBegin)
 	mux.HandleFunc("POST /account/passkey/finish", s.registerFinish)
 	s.page(mux, "/party", func(r *http.Request, c caller) (templ.Component, error) { return s.partyPage(r, c, nil) })
+	s.oidcPages(mux)
 	mux.HandleFunc("POST /party/invite", s.invited)
 	s.act(mux, "/party/people/{id}/end", func(r *http.Request, c caller) (string, error) {
 		return "/party?done=ended", s.Desk.End(r.Context(), c.Who, r.PathValue("id"))
@@ -59,7 +60,7 @@ func (s *Server) signinPages(mux *http.ServeMux) {
 func (s *Server) signinPage(r *http.Request, login, trouble string) templ.Component {
 	return page.SignIn{
 		Shell: s.shell(r, "Sign in", ""), Error: trouble, Login: login, Next: signin.Local(r.URL.Query().Get("next")), Action: "/signin",
-		Begin: "/signin/passkey/begin", Finish: "/signin/passkey/finish",
+		Begin: "/signin/passkey/begin", Finish: "/signin/passkey/finish", Providers: []page.Link{{Text: "your party", URL: "/signin/provider"}},
 	}.Page()
 }
 
@@ -282,12 +283,17 @@ func (s *Server) accountPage(r *http.Request, c caller, secret *page.Secret) (te
 	for range keys {
 		v.Passkeys = append(v.Passkeys, page.Passkey{Name: "Passkey"})
 	}
-	v.Forms = []page.Form{
+	if _, err := s.Desk.Provider(ctx, c.Viewer.Party); err == nil {
+		v.Forms = append(v.Forms, page.Form{
+			ID: "identity", Title: "Sign in by your party's identity provider", Action: "/account/identity", Folded: true, Submit: "Connect", Intro: "You sign in there once now; from then on that is you.",
+		})
+	}
+	v.Forms = append(v.Forms, []page.Form{
 		{ID: "password", Title: "Set a password", Action: "/account/password", Folded: true, Submit: "Set it", Fields: []page.Field{
 			{Name: "password", Label: "New password", Kind: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters. To sign in with it, your login is " + c.Signed.Person.Login + "."},
 		}},
 		page.TokenForm("/account/tokens", []page.Option{{Value: "read", Label: "look"}, {Value: "submit", Label: "look and hand in releases", Chosen: true}, {Value: "all", Label: "all that you may"}}),
-	}
+	}...)
 	return v.Page(), nil
 }
 
@@ -346,7 +352,11 @@ func (s *Server) partyPage(r *http.Request, c caller, secret *page.Secret) (temp
 		v.Keys = append(v.Keys, page.Key{Fingerprint: k.ID, From: k.From, Until: k.Until})
 	}
 	if c.Role == access.Admin {
-		v.Actions = append(v.Actions, page.InviteForm("/party/invite"))
+		have, err := s.Desk.Provider(r.Context(), c.Viewer.Party)
+		if err != nil && !errors.Is(err, records.ErrNotFound) {
+			return nil, err
+		}
+		v.Actions = append(v.Actions, page.InviteForm("/party/invite"), page.KeyForm("/party/key"), page.ProviderForm("/party/provider", have.Issuer, have.Client))
 	}
 	if isHomeAdmin(c) {
 		v.Actions = append(v.Actions, page.PartyForm("/party/new"))

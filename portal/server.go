@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/probat-lab/probat/access"
@@ -24,9 +25,9 @@ type Config struct {
 	PublicURL string // http://localhost:8080: links, origin and RP id
 	Version   string
 	Log       *slog.Logger
-	Person    float64 // requests a second that one person may make; 0: 20
-	Demo      *Demo   // nil: no demo
-	Address   string  // of the listener, for the redirect of 127.0.0.1
+	Person    float64        // requests a second that one person may make; 0: 20
+	Demo      *Demo          // nil: no demo
+	Reach     []netip.Prefix // networks where identity providers may be besides public addresses
 }
 
 // Demo is what the server knows of demo data.
@@ -43,6 +44,7 @@ type Server struct {
 	throttle  *signin.Throttle
 	rates     *signin.Rates
 	passkeys  *signin.Passkeys
+	oidc      *signin.OIDC
 	uploads   *upload.Handler
 	handler   http.Handler
 }
@@ -72,6 +74,9 @@ func New(c Config) (*Server, error) {
 	if s.passkeys, err = signin.NewPasskeys(s.site, c.Desk.Home.Name, people{c.Desk.Records}, signin.NewMemory(10_000, time.Now), time.Now); err != nil {
 		return nil, err
 	}
+	s.oidc = signin.NewOIDC(signin.OIDCConfig{
+		Site: s.site, Callback: oidcCallback, Configs: providers{c.Desk}, Pending: signin.NewMemory(10_000, time.Now), Reach: c.Reach,
+	})
 	if s.uploads, err = upload.New(upload.Config{
 		Base: "/uploads/", Vault: c.Desk.Vault, Uploads: uploads{c.Desk.Records}, Most: mostUpload, Quota: upload.Quota{Uploads: mostUploads, Bytes: mostBytes},
 		Idle: uploadIdle, Silent: time.Minute, Longest: time.Hour, Failed: func(_ context.Context, err error) { c.Log.Error("an upload", "error", err) },

@@ -46,7 +46,7 @@ var notices = map[string]string{
 	"granted": "The grant is in the ledger.", "ended": "It has ended.", "withdrawn": "The release is withdrawn.", "queued": "Queued.", "cancelled": "Cancelled.",
 	"judged": "The judgement is in the ledger, and the dossier was judged anew.", "posted": "The message is in the ledger.", "accepted": "The acceptance is in the ledger; no verdict changes.",
 	"assigned": "Assigned; the owner sees it.", "elevated": "You see the release now. Its owner sees that, and why.", "agreed": "You agreed. Another person has to agree before the credential is issued.",
-	"published": "It is published as you chose.", "kept": "The evidence is kept.", "brought": "Your dossier was read; where the lab came to something else is shown first.", "password": "The password is set.", "issued": "Two people agreed: the credential is issued.",
+	"published": "It is published as you chose.", "kept": "The evidence is kept.", "key": "The key is registered.", "provider": "The identity provider is set.", "connected": "Your identity is connected.", "brought": "Your dossier was read; where the lab came to something else is shown first.", "password": "The password is set.", "issued": "Two people agreed: the credential is issued.",
 }
 
 // show writes a page, whole or not at all.

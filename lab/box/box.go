@@ -17,6 +17,7 @@ type Box interface {
 	Evaluate(ctx context.Context, e Evaluation, read []string, progress io.Writer) error
 	// Judge judges a dossier anew.
 	Judge(ctx context.Context, j Judging) error
+	Declarations
 	// Declare reads a declaration.
 	Declare(ctx context.Context, text []byte) (*Declared, error)
 	// Examine checks a dossier whole and returns the plan for sealing it.

@@ -40,6 +40,8 @@ func Tasks() []sandbox.Task {
 		{Name: taskReport, Run: childReport},
 		{Name: taskFile, Run: childFile},
 		{Name: taskUnzip, Run: childUnzip},
+		{Name: taskCheck, Run: childCheck},
+		{Name: taskDraft, Run: childDraft},
 	}
 }
 

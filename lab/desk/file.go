@@ -73,21 +73,53 @@ func (d *Desk) pointedAt(ctx context.Context, w Who, r *records.Release, n *outl
 	if err != nil {
 		return err
 	}
+	excerpts, err := d.excerpts(ctx, w, r, n.Address)
+	if err != nil {
+		return err
+	}
 	for _, body := range facts {
 		var f struct{ Excerpt *outline.Excerpt }
 		if err := json.Unmarshal([]byte(body), &f); err != nil {
 			return fmt.Errorf("reading a fact: %w", err)
 		}
-		if f.Excerpt == nil {
-			continue
+		if f.Excerpt != nil {
+			excerpts = append(excerpts, f.Excerpt)
 		}
-		from, to := max(0, f.Excerpt.Offset-around), f.Excerpt.Offset+f.Excerpt.Length+around
+	}
+	for _, e := range excerpts {
+		from, to := max(0, e.Offset-around), e.Offset+e.Length+around
 		if v.Offset < to && v.Offset+v.Length > from && v.Offset >= from {
 			v.Length = min(v.Length, to-v.Offset)
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: at level evidence the bytes are shown that an observer points at, and these are others", ErrForbidden)
+}
+
+// excerpts are those of findings at a node.
+func (d *Desk) excerpts(ctx context.Context, w Who, r *records.Release, address string) ([]*outline.Excerpt, error) {
+	var list []*outline.Excerpt
+	for _, scheme := range r.Schemes {
+		findings, _, err := d.As(w.Viewer).Findings(ctx, r.ID, scheme, "", "", records.Page{Most: outline.MaxFindings})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range findings {
+			var o outline.Finding
+			if f.Body == "" {
+				continue
+			}
+			if err := json.Unmarshal([]byte(f.Body), &o); err != nil {
+				return nil, fmt.Errorf("reading a finding: %w", err)
+			}
+			for _, p := range o.Places {
+				if p.Node == address && p.Excerpt != nil {
+					list = append(list, p.Excerpt)
+				}
+			}
+		}
+	}
+	return list, nil
 }
 
 // unmasked records that somebody looks at what is masked, before it is shown.

@@ -113,16 +113,14 @@ func InviteForm(action string) Form {
 	}
 }
 
-// KeyForm registers a signing key. Fields: name, key (PEM of the public half), from, until.
+// KeyForm registers a signing key. Fields: key (PEM of the public half), until.
 func KeyForm(action string) Form {
 	return Form{
 		ID: "key", Title: "Register a signing key", Action: action, Folded: true, Submit: "Register",
 		Intro: "Make one with: probat key new FILE. Only the public half comes here.",
 		Fields: []Field{
-			{Name: "name", Label: "Name", Required: true, Placeholder: "release signing 2026"},
 			{Name: "key", Label: "Public key", Kind: "code", Rows: 5, Required: true, Placeholder: "-----BEGIN PUBLIC KEY-----"},
-			{Name: "from", Label: "Valid from", Kind: "date"},
-			{Name: "until", Label: "Valid until", Kind: "date"},
+			{Name: "until", Label: "Valid until", Kind: "date", Required: true},
 		},
 	}
 }

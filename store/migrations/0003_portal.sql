@@ -66,6 +66,14 @@ CREATE TABLE passkeys (
 ) {{strict}};
 CREATE INDEX passkeys_person ON passkeys (person_id);
 
+-- One identity provider a party; its client secret is sealed to the lab's own identity.
+CREATE TABLE providers (
+	party_id TEXT NOT NULL PRIMARY KEY REFERENCES parties (id),
+	issuer TEXT NOT NULL,
+	client TEXT NOT NULL,
+	sealed {{blob}} NOT NULL
+) {{strict}};
+
 CREATE TABLE identities (
 	party_id TEXT NOT NULL REFERENCES parties (id),
 	issuer TEXT NOT NULL,

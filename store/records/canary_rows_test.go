@@ -145,6 +145,7 @@ func (n *nest) talk() {
 	n.message("verdict", n.hasOwn)
 	n.message("summary", n.hasOwn, "evidence")
 	n.message("lab", n.hasOwn)
+	n.message("over", "summary") // to somebody who does not see enough of the release, or not any more
 	for _, party := range []string{"verdict", "evidence"} {
 		a, y := n.a, n.a.parties[party]
 		who := func(v access.Viewer) bool {
