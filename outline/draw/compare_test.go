@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/probat-lab/probat/outline"
 	"github.com/probat-lab/probat/scheme"
 )
