@@ -51,6 +51,7 @@ func (s *Server) api(mux *http.ServeMux) {
 	s.apiActs(api)
 	s.apiCredentials(api)
 	s.apiFiles(api)
+	s.apiDeclarations(api)
 	mux.HandleFunc("GET "+apiBase+"/jobs/{job_id}/events", s.events)
 }
 
@@ -160,6 +161,9 @@ func (s *Server) apiPeople(api huma.API) {
 		ID string `path:"session_id"`
 	},
 	) (done, error) {
+		if w.Scope != access.ScopeAll {
+			return done{}, desk.ErrForbidden
+		}
 		return done{true}, d.EndSessionOf(ctx, w.Person, in.ID)
 	})
 	op(s, api, "GET", "/tokens", "Your tokens", 0, func(ctx context.Context, w desk.Who, _ *struct{}) (list[records.Token], error) {
@@ -180,6 +184,9 @@ func (s *Server) apiPeople(api huma.API) {
 		ID string `path:"token_id"`
 	},
 	) (done, error) {
+		if w.Scope != access.ScopeAll {
+			return done{}, desk.ErrForbidden
+		}
 		return done{true}, d.EndToken(ctx, w.Person, in.ID)
 	})
 	op(s, api, "GET", "/keys", "Signing keys of your party", 0, func(ctx context.Context, w desk.Who, _ *struct{}) (list[records.PartyKey], error) {

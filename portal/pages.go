@@ -37,6 +37,7 @@ func (s *Server) pages(mux *http.ServeMux) {
 	s.submitPages(mux)
 	s.statementPages(mux)
 	s.evidencePages(mux)
+	s.declarationPages(mux)
 	mux.HandleFunc("GET /held/{held}", s.held)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, records.ErrNotFound) })
 }

@@ -135,6 +135,9 @@ func (s *Server) release(r *http.Request, c caller) (templ.Component, error) {
 	if x.State == "submitted" {
 		v.State = "queued"
 	}
+	if x.Product.Owner == c.Viewer.Party && x.Dossier != "" {
+		v.Facts = append(v.Facts, page.Pair{Name: "Declaration", Value: "draft the next one from what was observed", URL: "/declarations/new?from=" + x.ID})
+	}
 	n := s.names(ctx)
 	for _, fill := range []func(context.Context, caller, *records.Release, *page.Release, *names) error{s.fillSchemes, s.fillPeople, s.fillFiles, s.fillDisagreements, s.fillTalk, s.fillActions} {
 		if err := fill(ctx, c, x, &v, n); err != nil {

@@ -51,6 +51,7 @@ func (s *Server) submitPage(r *http.Request, c caller, trouble string) (templ.Co
 		},
 		Uploads: []page.Upload{{Name: "file", Label: "Files", Several: true, Help: "Artifacts, and the documents that the declaration names. A file's name is what the declaration's path ends in."}},
 	}
+	v.Notices = append(v.Notices, page.Notice{Text: "The declaration can be written in a form that checks as you type.", Link: page.Link{Text: "Open it", URL: "/declarations/new"}})
 	return v.Page(), nil
 }
 

@@ -58,7 +58,9 @@ func partsOf(t reflect.Type, doc schemaDoc, defs map[string]schemaDoc) []*part {
 		ft := t.Field(i).Type
 		if ft.Kind() == reflect.Slice {
 			p.list, ft = true, ft.Elem()
-			says = *says.Items
+			if says.Items != nil {
+				says = *says.Items
+			}
 		}
 		if ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()

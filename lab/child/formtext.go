@@ -289,12 +289,33 @@ func asForm(m []*part, d *product.Declaration) (*record, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if again, err := product.Parse("declaration", []byte(r.yaml(m))); err == nil {
+	again, err := product.Parse("declaration", []byte(fill(m, posted(r.sets(m))).yaml(m)))
+	if err == nil {
 		if got, err := again.Canonical(); err == nil && bytes.Equal(got, want) {
 			return r, "", nil
 		}
 	}
 	return nil, "It says something that a form cannot hold, such as a list item of several lines. Edit it as a file.", nil
+}
+
+// posted is what a browser sends of a form that nobody has touched.
+func posted(sets []box.Set) []box.Pair {
+	pairs := []box.Pair{}
+	for _, s := range sets {
+		for _, f := range s.Fields {
+			if f.Kind != "select" && f.Kind != "checks" {
+				pairs = append(pairs, box.Pair{Name: f.Name, Value: f.Value})
+				continue
+			}
+			for _, o := range f.Options {
+				if o.Chosen {
+					pairs = append(pairs, box.Pair{Name: f.Name, Value: o.Value})
+				}
+			}
+		}
+		pairs = append(pairs, posted(s.Entries)...)
+	}
+	return pairs
 }
 
 func hold(parts []*part, v reflect.Value) *record {

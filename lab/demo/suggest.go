@@ -30,7 +30,7 @@ func (f *filling) suggest() {
 			{"Judge what waits for a person: whether the router boots from anything but its flash. Then countersign the other test.", x.Waiting}, compare, flip,
 		},
 		"Dana Weiss": {
-			{"Look at the one release that you were assigned to: as a reader you see all of it and act on nothing.", Place{Release: x.Current}}, compare, flip,
+			{"Look at the one release that you were assigned to: as a reader you see all of it and act on nothing.", Place{Release: x.Current}}, disputed, flip,
 		},
 		"Nora Stern": {
 			{"See the risk that you accepted: it is shown and counted, and the verdict stays.", x.Accepted},
