@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/probat-lab/probat/access"
@@ -188,6 +189,10 @@ func (s *Server) who(next http.Handler) http.Handler {
 		}
 		if err := s.rates.Allow(person, party); err != nil {
 			s.refuse(w, r, err)
+			return
+		}
+		if ok && signed.Session == "" && r.Method != http.MethodGet && r.Method != http.MethodHead && strings.HasPrefix(r.URL.Path, "/account/") {
+			s.refuse(w, r, desk.ErrForbidden) // a token, whatever its scope, gives nobody a new way to sign in
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoKey{}, c)))

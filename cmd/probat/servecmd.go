@@ -130,6 +130,9 @@ func (s *serving) run(ctx context.Context, listener net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.desk.Guarded(ctx); err != nil {
+		return &exitError{exitUsage, err, "connect as a role of its own, without SUPERUSER and BYPASSRLS: createuser probat"}
+	}
 	s.queue, err = work.Open(ctx, work.Config{Dir: filepath.Join(s.lab.Dir, "queue"), Jobs: s.desk.Records, Run: s.job, Workers: 2, Log: s.log})
 	if err != nil {
 		return err

@@ -243,6 +243,9 @@ func (h *handing) claim(ctx context.Context, f SubmittedFile, want map[string]st
 		return err
 	}
 	name := path.Clean(cmp.Or(f.Path, u.Label, "artifact"))
+	if h.declared != nil && want[name] == "" && !documents[name] {
+		name = onlyOne(name, want, documents)
+	}
 	kind, id, level := records.HeldArtifact, "product", access.Whole
 	switch {
 	case h.declared == nil:
@@ -271,6 +274,22 @@ func (h *handing) claim(ctx context.Context, f SubmittedFile, want map[string]st
 		h.plan.Artifacts = append(h.plan.Artifacts, examine.Artifact{Digest: fmt.Sprintf("%x", file.Info().SHA256), ID: id, Size: u.Size, Type: "file"})
 	}
 	return nil
+}
+
+// onlyOne finds the declared path that ends in a file's name, if there is just one: browsers tell no folders.
+func onlyOne(name string, want map[string]string, documents map[string]bool) string {
+	var found []string
+	for p := range want {
+		found = append(found, p)
+	}
+	for p := range documents {
+		found = append(found, p)
+	}
+	found = slices.DeleteFunc(found, func(p string) bool { return path.Base(p) != name })
+	if len(found) == 1 {
+		return found[0]
+	}
+	return name
 }
 
 func (h *handing) hold(kind, parent, name string, size int64, level access.Level, r vault.Ref) {

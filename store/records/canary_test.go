@@ -106,7 +106,7 @@ var crawl = map[string]func(ctx context.Context, w *View, a *aviary, n, m *nest,
 		}
 	},
 	"Search": func(ctx context.Context, w *View, _ *aviary, n, _ *nest, see func(any, error)) {
-		for _, text := range append(slices.Clone(n.texts), "canary", "ca", "NARY") {
+		for _, text := range append(slices.Clone(n.texts[:1]), "canary", "ca", "NARY") {
 			x, err := w.Search(ctx, text, 1000)
 			see(x, err)
 		}
@@ -220,8 +220,8 @@ func TestCanaries(t *testing.T) {
 		for name, v := range a.viewers() {
 			got := map[string]string{}
 			for method, ask := range crawl {
-				for _, n := range a.nests {
-					for _, m := range a.nests {
+				for i, n := range a.nests {
+					for _, m := range []*nest{n, a.nests[(i+1)%len(a.nests)]} {
 						if m != n && !mixed[method] {
 							continue
 						}

@@ -137,6 +137,31 @@ func TestSigningIn(t *testing.T) {
 	})
 }
 
+func TestProviders(t *testing.T) {
+	each(t, func(t *testing.T, r *Records) {
+		ctx := t.Context()
+		settle(t, r)
+		for _, client := range []string{"one", "two"} {
+			p := Provider{Party: "acme", Issuer: "https://id", Client: client, Sealed: []byte{0, 1}}
+			ok(t, r.SetProvider(ctx, p))
+			if got := must(r.Provider(ctx, "acme"))(t); !cmp.Equal(got, p) {
+				t.Error(cmp.Diff(p, got))
+			}
+		}
+		_, err := r.Provider(ctx, "lab")
+		wantErr(t, "no provider", err, ErrNotFound)
+		ok(t, r.AddIdentity(ctx, "acme", "https://id", "a\uFFFD", "ann"))
+		wantErr(t, "taken", r.AddIdentity(ctx, "acme", "https://id", "a\uFFFD", "eva"), ErrTaken)
+		ok(t, r.AddIdentity(ctx, "acme", "https://id", "eva", "eva")) // of another party
+		equal(t, "who", must(r.PersonByIdentity(ctx, "acme", "https://id", "a\uFFFD"))(t).ID, "ann")
+		wantErr(t, "what no text can be", r.AddIdentity(ctx, "acme", "https://id", "b\x00", "ann"), ErrNotFound)
+		for _, who := range [][3]string{{"acme", "https://id", "a\x00"}, {"acme", "https://id", "a\xff"}, {"acme", "https://other", "a\uFFFD"}, {"lab", "https://id", "a\uFFFD"}, {"acme", "https://id", "eva"}} {
+			_, err := r.PersonByIdentity(ctx, who[0], who[1], who[2])
+			wantErr(t, "not "+who[2], err, ErrNotFound)
+		}
+	})
+}
+
 // TestEndPerson: whoever has ended gets in by nothing, and another party's admin ends nobody.
 func TestEndPerson(t *testing.T) {
 	each(t, func(t *testing.T, r *Records) {

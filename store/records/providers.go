@@ -30,10 +30,14 @@ func (r *Records) Provider(ctx context.Context, party string) (Provider, error) 
 	}))
 }
 
-// AddIdentity says that a person is who the party's provider calls subject: ErrTaken if that is somebody already.
+// AddIdentity says that a person is who the party's provider calls subject: ErrTaken if that is somebody already, ErrNotFound for a subject that
+// no database can hold. It is not made fit: it might become another's.
 func (r *Records) AddIdentity(ctx context.Context, party, issuer, subject, person string) error {
+	if storable(subject) != subject {
+		return ErrNotFound
+	}
 	return r.db.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO identities (party_id, issuer, subject, person_id) VALUES ($1, $2, $3, $4)`, party, issuer, storable(subject), person)
+		_, err := tx.ExecContext(ctx, `INSERT INTO identities (party_id, issuer, subject, person_id) VALUES ($1, $2, $3, $4)`, party, issuer, subject, person)
 		if store.IsUnique(err) {
 			return ErrTaken
 		}
@@ -43,7 +47,10 @@ func (r *Records) AddIdentity(ctx context.Context, party, issuer, subject, perso
 
 // PersonByIdentity returns the member of a party whom its provider calls subject.
 func (r *Records) PersonByIdentity(ctx context.Context, party, issuer, subject string) (Person, error) {
+	if storable(subject) != subject {
+		return Person{}, ErrNotFound
+	}
 	rows, err := r.db.QueryContext(ctx, `SELECT `+personColumns+` FROM people p JOIN identities i ON i.person_id = p.id AND i.party_id = p.party_id
-		WHERE i.party_id = $1 AND i.issuer = $2 AND i.subject = $3 AND p.ended = 0`, party, issuer, storable(subject))
+		WHERE i.party_id = $1 AND i.issuer = $2 AND i.subject = $3 AND p.ended = 0`, party, issuer, subject)
 	return one(all(rows, err, scanPerson))
 }
