@@ -194,7 +194,11 @@ func (h *handing) collect(ctx context.Context) error {
 	documents := map[string]bool{}
 	if h.declared != nil {
 		for _, a := range h.declared.Artifacts {
-			want[path.Clean(a.Path)] = a.ID
+			name := path.Clean(a.Path)
+			if name == "." {
+				return invalid("declaration", "the path %q of %q is no file's", a.Path, a.ID)
+			}
+			want[name] = a.ID
 		}
 		for _, doc := range h.declared.Documents {
 			documents[path.Clean(doc)] = true
