@@ -20,6 +20,8 @@ import (
 // may tells whether somebody may come to see something.
 type may func(m *member) bool
 
+func everyone(*member) bool { return true }
+
 // canary is a word, or an id, of something, and who may see it.
 type canary struct {
 	what string
